@@ -1,0 +1,32 @@
+// The bytes around a bundle's manifest, shared by the writer and the runtime.
+//
+//   [0, 4096)          Header, zero padded
+//   4096 ...           segments, each at a multiple of kPageSize
+//   manifest_offset    the FlatBuffers manifest (Bundle.fbs), to the end of the file
+//
+// All integers are little-endian. The manifest comes last because the
+// checksums in it are known only when the segments have been streamed out.
+#pragma once
+
+#include <cstdint>
+
+namespace moec::rt {
+
+inline constexpr char kBundleMagic[8] = {'M', 'O', 'E', 'C', 'B', 'N', 'D', 'L'};
+inline constexpr uint32_t kBundleVersion = 1;
+inline constexpr uint64_t kPageSize = 4096;
+
+struct BundleHeader {
+  char magic[8];              // kBundleMagic
+  uint32_t version;           // kBundleVersion
+  uint32_t reserved;          // zero
+  uint64_t schemaHash[2];     // XXH3-128 (low, high) of Bundle.fbs's text
+  uint64_t fileBytes;         // size of the whole file
+  uint64_t manifestOffset;    // multiple of kPageSize
+  uint64_t manifestBytes;
+  uint64_t manifestChecksum;  // XXH3-64 of the manifest
+  uint64_t headerChecksum;    // XXH3-64 of the header's bytes before this field
+};
+static_assert(sizeof(BundleHeader) == 72);
+
+} // namespace moec::rt
