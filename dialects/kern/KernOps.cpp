@@ -1,0 +1,74 @@
+// Verifiers and syntax of groups, kernels and launches.
+#include "dialects/kern/KernDialect.h"
+
+#include "mlir/Interfaces/FunctionImplementation.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::kern;
+
+#define GET_OP_CLASSES
+#include "dialects/kern/KernOps.cpp.inc"
+
+/// Fails unless the body holds only moe ops and yields `types`.
+static LogicalResult verifyMoeBody(Operation *op, Block &body, TypeRange types) {
+  for (Operation &inner : body.without_terminator())
+    if (!isa<moe::MoeDialect>(inner.getDialect()))
+      return op->emitOpError() << "holds only moe ops; got '" << inner.getName() << "'";
+  auto yielded = body.getTerminator()->getOperandTypes();
+  if (TypeRange(yielded) != types)
+    return op->emitOpError() << "yields (" << yielded << ") but has results (" << types << ")";
+  return success();
+}
+
+LogicalResult GroupOp::verify() {
+  return verifyMoeBody(*this, getBody().front(), getResultTypes());
+}
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  auto buildType = [](Builder &builder, ArrayRef<Type> arguments, ArrayRef<Type> results,
+                      function_interface_impl::VariadicFlag, std::string &) {
+    return builder.getFunctionType(arguments, results);
+  };
+  return function_interface_impl::parseFunctionOp(
+      parser, result, /*allowVariadic=*/false, getFunctionTypeAttrName(result.name), buildType,
+      getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name));
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  function_interface_impl::printFunctionOp(printer, *this, /*isVariadic=*/false,
+                                           getFunctionTypeAttrName(), getArgAttrsAttrName(),
+                                           getResAttrsAttrName());
+}
+
+OperandRange KernelOp::getYielded() { return getBody().front().getTerminator()->getOperands(); }
+
+LogicalResult KernelOp::verify() {
+  size_t values = getNumArguments() + getNumResults();
+  if (getRows().size() != values || getRowStrides().size() != values)
+    return emitOpError() << "needs rows and row_strides for each of its " << values
+                         << " arguments and results; got " << getRows().size() << " and "
+                         << getRowStrides().size();
+  for (Attribute rows : getRows())
+    if (!isa<RowsAttr, UnitAttr>(rows))
+      return emitOpError() << "rows must be #kern.rows or unit; got " << rows;
+  return verifyMoeBody(*this, getBody().front(), getResultTypes());
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError() << "no kern.kernel named " << getKernelAttr();
+  auto type = FunctionType::get(getContext(), getOperandTypes(), getResultTypes());
+  if (type != kernel.getFunctionType()) {
+    auto diagnostic = emitOpError() << "type " << type << " differs from the kernel's "
+                                    << kernel.getFunctionType();
+    diagnostic.attachNote(kernel.getLoc()) << "kernel declared here";
+    return diagnostic;
+  }
+  return success();
+}

@@ -1,0 +1,63 @@
+// The one interface by which passes ask codegen about a target: what can be
+// fused with what, and which schedules there are. Passes never see a chip.
+#pragma once
+
+#include "mlir/IR/Operation.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace moec::kern {
+class KernelOp;
+class GroupOp;
+class KernDialect;
+class GridAttr;
+class ScheduleAttr;
+enum class Hero : uint32_t;
+
+/// Rates of a target for the roofline, per second.
+struct TargetRates {
+  double bytesPerSecond = 0;   // from main memory
+  double flopsPerSecond = 0;   // in the arithmetic of matrix products
+  double secondsPerLaunch = 0; // launch and barrier
+};
+
+class TargetModel {
+public:
+  virtual ~TargetModel();
+
+  /// The target's name as given on the command line, e.g. "cpu:x86-64-v3".
+  virtual llvm::StringRef getName() const = 0;
+
+  virtual TargetRates getRates() const = 0;
+
+  /// Why `op` cannot join a group with hero `hero`, or nothing when it can.
+  /// `before` is true for the prologue (the op feeds the hero).
+  virtual std::optional<std::string> refuseFusion(Hero hero, mlir::Operation *op,
+                                                  bool before) const = 0;
+
+  /// The schedule to use for a kernel, from the target's own candidates.
+  virtual ScheduleAttr chooseSchedule(KernelOp kernel) const = 0;
+
+  /// The tile count of a scheduled kernel.
+  virtual GridAttr getGrid(KernelOp kernel) const = 0;
+};
+
+/// Makes the target named `name` ("cpu", "cpu:x86-64-v3"), or returns null and an error text.
+using TargetFactory =
+    std::function<std::unique_ptr<TargetModel>(llvm::StringRef name, std::string &error)>;
+
+/// Registers a factory for names that are `prefix` up to a ':' or the end. A
+/// target does this from a DialectRegistry extension of the kern dialect.
+void registerTarget(KernDialect &dialect, llvm::StringRef prefix, TargetFactory factory);
+
+/// The target that the module's `kern.target` attribute names; emits an error
+/// at `module` and returns null when the attribute is missing or unknown.
+const TargetModel *getTarget(mlir::Operation *module);
+
+/// Name of the module attribute that holds the target's name.
+inline constexpr llvm::StringLiteral kTargetAttr = "kern.target";
+
+} // namespace moec::kern

@@ -1,0 +1,58 @@
+// Verifiers of the attention ops and the cache.
+#include "dialects/moe/MoeDialect.h"
+
+using namespace mlir;
+using namespace moec::moe;
+
+LogicalResult CacheAppendOp::verify() {
+  auto cache = cast<CacheType>(getCache().getType());
+  if (getType() != cache)
+    return emitOpError() << "cache " << cache << " and result " << getType()
+                         << " must have one type";
+  int64_t columns = getShape(getRows().getType()).back();
+  if (columns != cache.getWidth())
+    return emitOpError() << "rows have " << columns << " columns, the cache is "
+                         << cache.getWidth() << " wide";
+  return success();
+}
+Value CacheAppendOp::getRowSource(unsigned) { return getRows(); }
+
+LogicalResult MlaAttentionOp::verify() {
+  auto weight = getShape(getUpWeight().getType());
+  auto cache = cast<CacheType>(getCache().getType());
+  int64_t heads = getHeads(), nope = getNopeDim(), rope = getRopeDim(), v = getVDim();
+  if (weight.size() != 2 || weight[0] != heads * (nope + v))
+    return emitOpError() << "up_weight must be [heads * (nope + v) = " << heads * (nope + v)
+                         << ", latent]; got " << getUpWeight().getType();
+  if (cache.getWidth() != weight[1] + rope)
+    return emitOpError() << "cache width (" << cache.getWidth() << ") must be latent + rope ("
+                         << weight[1] << " + " << rope << ")";
+  int64_t columns = getShape(getQ().getType()).back();
+  if (columns != heads * (nope + rope))
+    return emitOpError() << "q columns (" << columns << ") must be heads * (nope + rope) = "
+                         << heads * (nope + rope);
+  int64_t results = getShape(getType()).back();
+  if (results != heads * v)
+    return emitOpError() << "result columns (" << results << ") must be heads * v = " << heads * v;
+  return success();
+}
+bool MlaAttentionOp::isRowwise() { return false; }
+
+LogicalResult LatentAttentionOp::verify() {
+  auto cache = cast<CacheType>(getCache().getType());
+  int64_t heads = getHeads(), rope = getRopeDim(), latent = cache.getWidth() - rope;
+  if (rope < 0 || latent < 1)
+    return emitOpError() << "rope_dim (" << rope << ") must leave a latent part of the cache width ("
+                         << cache.getWidth() << ")";
+  for (auto [name, type] : {std::pair<StringRef, Type>("q_latent", getQLatent().getType()),
+                            std::pair<StringRef, Type>("result", getType())})
+    if (getShape(type).back() != heads * latent)
+      return emitOpError() << name << " columns (" << getShape(type).back()
+                           << ") must be heads * latent = " << heads * latent;
+  int64_t columns = getShape(getQ().getType()).back();
+  if (heads < 1 || columns % heads || columns / heads < rope)
+    return emitOpError() << "q columns (" << columns << ") must be heads (" << heads
+                         << ") times at least rope_dim (" << rope << ")";
+  return success();
+}
+bool LatentAttentionOp::isRowwise() { return false; }

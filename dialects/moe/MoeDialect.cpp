@@ -1,0 +1,15 @@
+// Registration of the moe dialect.
+#include "dialects/moe/MoeDialect.h"
+
+using namespace moec::moe;
+
+#include "dialects/moe/MoeDialect.cpp.inc"
+#include "dialects/moe/MoeInterfaces.cpp.inc"
+
+void MoeDialect::initialize() {
+  registerAttributesAndTypes();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/moe/MoeOps.cpp.inc"
+      >();
+}

@@ -1,0 +1,224 @@
+// Attributes and types of the moe dialect: syntax, verification, shape helpers.
+#include "dialects/moe/MoeDialect.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace moec::moe;
+
+#include "dialects/moe/MoeEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/moe/MoeAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/moe/MoeTypes.cpp.inc"
+
+void MoeDialect::registerAttributesAndTypes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/moe/MoeAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/moe/MoeTypes.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+LogicalResult QuantSchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type storage,
+                                      ArrayRef<int64_t> block, Type scale) {
+  if (!isa<Float8E4M3FNType, Float8E5M2Type, Float8E4M3FNUZType, Float8E5M2FNUZType>(storage) &&
+      !storage.isSignlessInteger(8) && !storage.isSignlessInteger(4))
+    return emitError() << "storage must be an 8-bit float, i8 or i4; got " << storage;
+  if (block.size() != 2 || block[0] < 0 || block[1] < 0)
+    return emitError() << "block must be two sizes >= 0 (rows, columns); got [" << block << "]";
+  if (!isa<Float32Type, BFloat16Type, Float16Type, Float8E8M0FNUType>(scale))
+    return emitError() << "scale must be f32, bf16, f16 or f8E8M0FNU; got " << scale;
+  return success();
+}
+
+LogicalResult YarnAttr::verify(function_ref<InFlightDiagnostic()> emitError, Real factor,
+                               int64_t originalContext, Real betaFast, Real betaSlow,
+                               Real attentionFactor) {
+  if (factor < 1.0)
+    return emitError() << "yarn factor must be at least 1; got " << factor;
+  if (originalContext < 1)
+    return emitError() << "yarn original_context must be positive; got " << originalContext;
+  if (betaFast <= betaSlow)
+    return emitError() << "yarn beta_fast must exceed beta_slow; got " << betaFast << " and "
+                       << betaSlow;
+  if (attentionFactor <= 0)
+    return emitError() << "yarn attention_factor must be positive; got " << attentionFactor;
+  return success();
+}
+
+LogicalResult RopeAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t dim,
+                               Real theta, RopeLayout, YarnAttr) {
+  if (dim <= 0 || dim % 2)
+    return emitError() << "rope dim must be even and positive; got " << dim;
+  if (theta <= 0)
+    return emitError() << "rope theta must be positive; got " << theta;
+  return success();
+}
+
+LogicalResult StackAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef pattern,
+                                int64_t count) {
+  if (pattern.count("{}") != 1)
+    return emitError() << "pattern must contain {} once; got \"" << pattern << "\"";
+  if (count < 1)
+    return emitError() << "count must be positive; got " << count;
+  return success();
+}
+
+LogicalResult ConcatAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t axis,
+                                 ArrayRef<Attribute> parts) {
+  if (axis < 0)
+    return emitError() << "axis must not be negative; got " << axis;
+  if (parts.size() < 2)
+    return emitError() << "concat needs at least two parts; got " << parts.size();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// QTensorType
+//===----------------------------------------------------------------------===//
+
+Type QTensorType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape, block;
+  Type storage, scale;
+  SMLoc loc = parser.getCurrentLocation();
+  auto parseBlock = [&] { return parser.parseInteger(block.emplace_back()); };
+  if (parser.parseLess() || parser.parseDimensionList(shape) || parser.parseType(storage) ||
+      parser.parseComma() || parser.parseKeyword("block") || parser.parseEqual() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseBlock) ||
+      parser.parseComma() || parser.parseKeyword("scale") || parser.parseEqual() ||
+      parser.parseType(scale) || parser.parseGreater())
+    return {};
+  auto emitError = [&] { return parser.emitError(loc); };
+  auto scheme =
+      QuantSchemeAttr::getChecked(emitError, parser.getContext(), storage, block, scale);
+  return scheme ? getChecked(emitError, parser.getContext(), shape, scheme) : Type();
+}
+
+void QTensorType::print(AsmPrinter &printer) const {
+  printer << '<';
+  printer.printDimensionList(getShape());
+  printer << 'x' << getScheme().getStorage() << ", block = [";
+  llvm::interleaveComma(getScheme().getBlock(), printer);
+  printer << "], scale = " << getScheme().getScale() << '>';
+}
+
+LogicalResult QTensorType::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  ArrayRef<int64_t> shape, QuantSchemeAttr scheme) {
+  if (shape.size() < 2)
+    return emitError() << "quantized tensor needs at least two axes; got " << shape.size();
+  for (int64_t size : shape.drop_front())
+    if (ShapedType::isDynamic(size))
+      return emitError() << "only axis 0 of a quantized tensor may be dynamic";
+  if (ShapedType::isDynamic(shape[0]) && shape.size() == 2 && scheme.getBlock()[0] != 1)
+    return emitError() << "a dynamic axis 0 needs one scale row for each row (block [1, ...]); got "
+                          "block rows "
+                       << scheme.getBlock()[0];
+  return success();
+}
+
+RankedTensorType QTensorType::getCodesType() {
+  return RankedTensorType::get(getShape(), getScheme().getStorage());
+}
+
+RankedTensorType QTensorType::getScalesType() {
+  SmallVector<int64_t> shape(getShape());
+  size_t first = shape.size() - 2;
+  for (size_t i : {size_t(0), size_t(1)}) {
+    int64_t &size = shape[first + i];
+    int64_t block = getScheme().getBlock()[i];
+    if (block == 0)
+      size = 1;
+    else if (!ShapedType::isDynamic(size))
+      size = llvm::divideCeil(size, block);
+  }
+  return RankedTensorType::get(shape, getScheme().getScale());
+}
+
+//===----------------------------------------------------------------------===//
+// CacheType
+//===----------------------------------------------------------------------===//
+
+Type CacheType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape;
+  Type elementType;
+  int64_t page = 0;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
+      parser.parseType(elementType) || parser.parseComma() || parser.parseKeyword("page") ||
+      parser.parseEqual() || parser.parseInteger(page) || parser.parseGreater())
+    return {};
+  if (shape.size() != 1) {
+    parser.emitError(loc) << "cache type takes one size, the row width; got " << shape.size();
+    return {};
+  }
+  return getChecked([&] { return parser.emitError(loc); }, parser.getContext(), shape[0],
+                    elementType, page);
+}
+
+void CacheType::print(AsmPrinter &printer) const {
+  printer << '<' << getWidth() << 'x' << getElementType() << ", page = " << getPage() << '>';
+}
+
+LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t width,
+                                Type elementType, int64_t page) {
+  if (width < 1)
+    return emitError() << "cache width must be positive; got " << width;
+  if (page < 1)
+    return emitError() << "cache page must be positive; got " << page;
+  if (!isa<Float32Type, BFloat16Type, Float16Type>(elementType))
+    return emitError() << "cache elements must be f32, bf16 or f16; got " << elementType;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Helpers
+//===----------------------------------------------------------------------===//
+
+ArrayRef<int64_t> moec::moe::getShape(Type type) {
+  if (auto quantized = dyn_cast<QTensorType>(type))
+    return quantized.getShape();
+  return cast<RankedTensorType>(type).getShape();
+}
+
+QuantSchemeAttr moec::moe::getScheme(Type type) {
+  auto quantized = dyn_cast<QTensorType>(type);
+  return quantized ? quantized.getScheme() : QuantSchemeAttr();
+}
+
+Type moec::moe::withRows(Type type, int64_t rows) {
+  SmallVector<int64_t> shape(getShape(type));
+  shape[0] = rows;
+  if (auto quantized = dyn_cast<QTensorType>(type))
+    return QTensorType::get(type.getContext(), shape, quantized.getScheme());
+  return cast<RankedTensorType>(type).clone(shape);
+}
+
+static uint64_t getTensorBytes(RankedTensorType type, uint64_t rows) {
+  uint64_t bits = type.getElementTypeBitWidth();
+  for (int64_t size : type.getShape())
+    bits *= ShapedType::isDynamic(size) ? rows : uint64_t(size);
+  return llvm::divideCeil(bits, 8);
+}
+
+uint64_t moec::moe::getBytes(Type type, uint64_t rows) {
+  if (auto quantized = dyn_cast<QTensorType>(type))
+    return getTensorBytes(quantized.getCodesType(), rows) +
+           getTensorBytes(quantized.getScalesType(), rows);
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    return getTensorBytes(tensor, rows);
+  return 0;
+}
+
+QuantSchemeAttr moec::moe::getActivationScheme(MLIRContext *context) {
+  return QuantSchemeAttr::get(context, Float8E4M3FNType::get(context), {1, 128},
+                              Float32Type::get(context));
+}
