@@ -22,7 +22,13 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef path) {
   checkpoint->root = path.str();
   bool folder = sys::fs::is_directory(path);
   checkpoint->configFile = folder ? joined(path, "config.json") : path.str();
-  if (Error error = checkpoint->openConfig())
+  auto text = readTextFile(checkpoint->configFile, configLimit);
+  if (!text)
+    return text.takeError();
+  auto json = parseJson(*text, checkpoint->configFile);
+  if (!json)
+    return json.takeError();
+  if (Error error = checkpoint->takeConfig(std::move(*json)))
     return error;
   if (!folder)
     return checkpoint;
@@ -33,14 +39,17 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef path) {
   return checkpoint;
 }
 
-Error Checkpoint::openConfig() {
-  auto text = readTextFile(configFile, configLimit);
-  if (!text)
-    return text.takeError();
-  auto json = parseJson(*text, configFile);
-  if (!json)
-    return json.takeError();
-  configJson = std::move(*json);
+Expected<std::unique_ptr<Checkpoint>> Checkpoint::fromConfig(Json config,
+                                                             StringRef name) {
+  std::unique_ptr<Checkpoint> checkpoint(new Checkpoint);
+  checkpoint->root = checkpoint->configFile = name.str();
+  if (Error error = checkpoint->takeConfig(std::move(config)))
+    return error;
+  return checkpoint;
+}
+
+Error Checkpoint::takeConfig(Json config) {
+  configJson = std::move(config);
   if (!configJson.is_object())
     return makeError("'{0}' must hold an object, found {1}", configFile,
                      kindOf(configJson));

@@ -32,6 +32,9 @@ class Checkpoint {
 public:
   /// `path` is a folder or a config.json.
   static llvm::Expected<std::unique_ptr<Checkpoint>> open(llvm::StringRef path);
+  /// A checkpoint without weights; `name` stands for the file in messages.
+  static llvm::Expected<std::unique_ptr<Checkpoint>>
+  fromConfig(Json config, llvm::StringRef name);
 
   llvm::StringRef path() const { return root; }
   llvm::StringRef configPath() const { return configFile; }
@@ -58,7 +61,7 @@ public:
 
 private:
   Checkpoint() = default;
-  llvm::Error openConfig();
+  llvm::Error takeConfig(Json config);
   llvm::Error openOptionalTexts();
   llvm::Error openWeights();
   llvm::Error openShards(llvm::StringRef indexPath);
