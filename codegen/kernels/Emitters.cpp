@@ -1,0 +1,24 @@
+// The list of kernel families.
+#include "codegen/kernels/Emitter.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+KernelEmitter::~KernelEmitter() = default;
+
+const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
+  switch (hero) {
+  default:
+    return nullptr;
+  }
+}
+
+kern::ScheduleAttr moec::codegen::makeSchedule(MLIRContext *context,
+                                               ArrayRef<std::pair<StringRef, int64_t>> sizes) {
+  Builder builder(context);
+  SmallVector<NamedAttribute> named;
+  for (auto [name, size] : sizes)
+    named.push_back(builder.getNamedAttr(name, builder.getI64IntegerAttr(size)));
+  return kern::ScheduleAttr::get(context, builder.getDictionaryAttr(named));
+}

@@ -1,0 +1,174 @@
+// Loops, loads and stores that every emitter uses.
+#include "codegen/kernels/Vectors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moec::codegen;
+
+//===----------------------------------------------------------------------===//
+// Constants and indices
+//===----------------------------------------------------------------------===//
+
+Value moec::codegen::constantIndex(ImplicitLocOpBuilder &b, int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+Value moec::codegen::constantFloat(ImplicitLocOpBuilder &b, double value, int64_t lanes) {
+  FloatAttr scalar = b.getF32FloatAttr(value);
+  if (!lanes)
+    return arith::ConstantOp::create(b, scalar);
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(floatVector(b, lanes), scalar));
+}
+
+Value moec::codegen::addIndex(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
+  return arith::AddIOp::create(b, lhs, rhs);
+}
+
+Value moec::codegen::addIndex(ImplicitLocOpBuilder &b, Value lhs, int64_t rhs) {
+  return rhs ? addIndex(b, lhs, constantIndex(b, rhs)) : lhs;
+}
+
+Value moec::codegen::mulIndex(ImplicitLocOpBuilder &b, Value lhs, int64_t rhs) {
+  return rhs == 1 ? lhs : arith::MulIOp::create(b, lhs, constantIndex(b, rhs)).getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Loads and stores
+//===----------------------------------------------------------------------===//
+
+VectorType moec::codegen::floatVector(ImplicitLocOpBuilder &b, int64_t lanes) {
+  return VectorType::get({lanes}, b.getF32Type());
+}
+
+Value moec::codegen::loadFloats(ImplicitLocOpBuilder &b, Value memref, ValueRange indices,
+                                int64_t lanes) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  Value loaded = vector::LoadOp::create(b, VectorType::get({lanes}, element), memref, indices);
+  if (element.isF32())
+    return loaded;
+  return arith::ExtFOp::create(b, floatVector(b, lanes), loaded);
+}
+
+void moec::codegen::storeFloats(ImplicitLocOpBuilder &b, Value values, Value memref,
+                                ValueRange indices) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  if (!element.isF32())
+    values = arith::TruncFOp::create(b, cast<VectorType>(values.getType()).clone(element), values);
+  vector::StoreOp::create(b, values, memref, indices);
+}
+
+Value moec::codegen::loadFloat(ImplicitLocOpBuilder &b, Value memref, ValueRange indices) {
+  Value loaded = memref::LoadOp::create(b, memref, indices);
+  if (loaded.getType().isF32())
+    return loaded;
+  return arith::ExtFOp::create(b, b.getF32Type(), loaded);
+}
+
+void moec::codegen::storeFloat(ImplicitLocOpBuilder &b, Value value, Value memref,
+                               ValueRange indices) {
+  Type element = cast<MemRefType>(memref.getType()).getElementType();
+  if (!element.isF32())
+    value = arith::TruncFOp::create(b, element, value);
+  memref::StoreOp::create(b, value, memref, indices);
+}
+
+Value moec::codegen::loadIndex(ImplicitLocOpBuilder &b, Value memref, ValueRange indices) {
+  Value loaded = memref::LoadOp::create(b, memref, indices);
+  return arith::IndexCastOp::create(b, b.getIndexType(), loaded);
+}
+
+Value moec::codegen::splat(ImplicitLocOpBuilder &b, Value value, int64_t lanes) {
+  return vector::BroadcastOp::create(b, VectorType::get({lanes}, value.getType()), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value>
+moec::codegen::forRange(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+                        ValueRange init,
+                        llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  Value stepValue = constantIndex(b, step);
+  auto loop = scf::ForOp::create(
+      b, begin, end, stepValue, init,
+      [&](OpBuilder &inner, Location loc, Value index, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+        SmallVector<Value> next = body(index, carried);
+        scf::YieldOp::create(b, next);
+      });
+  return SmallVector<Value>(loop.getResults());
+}
+
+void moec::codegen::forRange(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+                             llvm::function_ref<void(Value)> body) {
+  forRange(b, begin, end, step, {}, [&](Value index, ValueRange) {
+    body(index);
+    return SmallVector<Value>{};
+  });
+}
+
+void moec::codegen::ifThen(ImplicitLocOpBuilder &b, Value condition,
+                           llvm::function_ref<void()> body) {
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body();
+}
+
+/// Calls `body(offset, width)` for what is left of `columns` after vectors of `lanes`.
+static void forTail(int64_t columns, int64_t lanes,
+                    llvm::function_ref<void(int64_t offset, int64_t width)> body) {
+  int64_t offset = columns / lanes * lanes;
+  for (int64_t width = lanes / 2; width >= 1; width /= 2)
+    if (columns - offset >= width) {
+      body(offset, width);
+      offset += width;
+    }
+}
+
+void moec::codegen::forColumns(ImplicitLocOpBuilder &b, int64_t columns, int64_t lanes,
+                               llvm::function_ref<void(Value, int64_t)> body) {
+  int64_t whole = columns / lanes * lanes;
+  if (whole == lanes)
+    body(constantIndex(b, 0), lanes);
+  else if (whole)
+    forRange(b, constantIndex(b, 0), constantIndex(b, whole), lanes,
+             [&](Value offset) { body(offset, lanes); });
+  forTail(columns, lanes,
+          [&](int64_t offset, int64_t width) { body(constantIndex(b, offset), width); });
+}
+
+Value moec::codegen::reduceColumns(ImplicitLocOpBuilder &b, int64_t columns, int64_t lanes,
+                                   Reduction kind, double identity,
+                                   llvm::function_ref<Value(Value, int64_t)> values) {
+  auto combine = [&](Value lhs, Value rhs) -> Value {
+    if (kind == Reduction::Add)
+      return arith::AddFOp::create(b, lhs, rhs);
+    return arith::MaximumFOp::create(b, lhs, rhs);
+  };
+  // Reassociation lets the reduction be a tree.
+  auto collapse = [&](Value vector) -> Value {
+    auto combining =
+        kind == Reduction::Add ? vector::CombiningKind::ADD : vector::CombiningKind::MAXIMUMF;
+    return vector::ReductionOp::create(b, combining, vector, arith::FastMathFlags::reassoc);
+  };
+  Value total;
+  auto include = [&](Value part) { total = total ? combine(total, part) : part; };
+  if (int64_t whole = columns / lanes * lanes) {
+    Value last = forRange(b, constantIndex(b, 0), constantIndex(b, whole), lanes,
+                          constantFloat(b, identity, lanes), [&](Value offset, ValueRange carried) {
+                            return SmallVector<Value>{combine(carried[0], values(offset, lanes))};
+                          })[0];
+    include(collapse(last));
+  }
+  forTail(columns, lanes, [&](int64_t offset, int64_t width) {
+    include(collapse(values(constantIndex(b, offset), width)));
+  });
+  return total ? total : constantFloat(b, identity);
+}
