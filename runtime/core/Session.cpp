@@ -1,0 +1,196 @@
+// Checking, page bookkeeping and the choice of programs. Everything that a
+// kernel could misuse (ids, positions, page numbers) is made or checked here.
+#include "runtime/core/Session.h"
+
+#include "runtime/bundle/Error.h"
+
+#include <algorithm>
+
+namespace moec::rt {
+
+Session::Session(const Model &model, const SessionOptions &wanted) : model(model), options(wanted) {
+  const fb::Manifest &m = model.manifest();
+  Device &device = model.device();
+  if (!m.weights_present())
+    fail(ErrorKind::Argument, "bundle '", model.bundle().path(),
+         "' was compiled with --weights none and cannot run; compile it with "
+         "--weights copy or --weights synthetic");
+  if (!options.maxSequences)
+    options.maxSequences = m.max_batch();
+  if (options.maxSequences > m.max_batch())
+    fail(ErrorKind::Argument, options.maxSequences,
+         " sequences wanted, the bundle was compiled with --max-batch ", m.max_batch());
+  sequences.resize(options.maxSequences);
+  uint64_t pages = options.cacheTokens ? pagesFor(options.cacheTokens)
+                                       : uint64_t(options.maxSequences) * pagesFor(m.max_context());
+  if (pages > INT32_MAX)
+    fail(ErrorKind::Capacity, "the cache would have ", pages,
+         " pages; ask for fewer sequences or cache tokens");
+  cache.emplace(device, *m.cache(), uint32_t(pages));
+  bindPrograms();
+}
+
+SequenceId Session::addSequence() {
+  for (size_t id = 0; id < sequences.size(); ++id)
+    if (!sequences[id].used) {
+      sequences[id].used = true;
+      return SequenceId(id);
+    }
+  fail(ErrorKind::Capacity, "all ", sequences.size(),
+       " sequences of the session are in use; remove one first");
+}
+
+void Session::removeSequence(SequenceId id) {
+  Sequence &s = sequence(id);
+  // In reverse, so that the next sequence gets the same pages in order.
+  for (size_t i = s.pages.size(); i-- > 0;)
+    cache->pages().release(s.pages[i]);
+  s = Sequence();
+}
+
+uint32_t Session::length(SequenceId id) const {
+  return const_cast<Session *>(this)->sequence(id).length;
+}
+
+Session::Sequence &Session::sequence(SequenceId id) {
+  if (id < 0 || size_t(id) >= sequences.size() || !sequences[id].used)
+    fail(ErrorKind::Argument, "sequence ", id, " does not exist");
+  return sequences[id];
+}
+
+uint32_t Session::pagesFor(uint64_t tokens) const {
+  uint32_t rows = model.manifest().cache()->page_rows();
+  return uint32_t((tokens + rows - 1) / rows);
+}
+
+uint64_t Session::cacheBytes() const {
+  const fb::CacheLayout &layout = *model.manifest().cache();
+  return uint64_t(cache->pages().totalPages()) * layout.page_rows() * layout.row_width() *
+         elementSize(layout.dtype()) * layout.layers();
+}
+
+void Session::checkFeeds(std::span<const Feed> feeds) {
+  uint64_t newPages = 0;
+  std::vector<bool> seen(sequences.size());
+  for (const Feed &feed : feeds) {
+    const Sequence &s = sequence(feed.sequence);
+    if (seen[feed.sequence])
+      fail(ErrorKind::Argument, "sequence ", feed.sequence, " is fed twice in one step");
+    seen[feed.sequence] = true;
+    if (feed.tokens.empty())
+      fail(ErrorKind::Argument, "sequence ", feed.sequence, " is fed no tokens");
+    for (size_t i = 0; i < feed.tokens.size(); ++i)
+      if (feed.tokens[i] < 0 || uint32_t(feed.tokens[i]) >= model.vocabSize())
+        fail(ErrorKind::Argument, "token ", i, " has id ", feed.tokens[i],
+             ", the vocabulary has ids 0 to ", model.vocabSize() - 1);
+    uint64_t length = s.length + uint64_t(feed.tokens.size());
+    if (length > model.maxContext())
+      fail(ErrorKind::Capacity, "sequence ", feed.sequence, " would have ", length,
+           " tokens, the bundle's context is ", model.maxContext(),
+           "; shorten the prompt or compile with a larger --max-context");
+    newPages += pagesFor(length) - s.pages.size();
+  }
+  if (newPages > cache->pages().freePages())
+    fail(ErrorKind::Capacity, "the step needs ", newPages, " more cache pages of ",
+         cache->pageRows(), " tokens, ", cache->pages().freePages(), " of ",
+         cache->pages().totalPages(),
+         " are free; remove a sequence or make the session's cache larger");
+}
+
+void Session::grow(Sequence &s, uint64_t tokens) {
+  while (s.pages.size() < pagesFor(tokens))
+    s.pages.push_back(cache->pages().allocate());
+}
+
+void Session::pretendLength(SequenceId id, uint32_t length) {
+  Sequence &s = sequence(id);
+  if (s.length || length > model.maxContext() || pagesFor(length) > cache->pages().freePages())
+    fail(ErrorKind::Capacity, "sequence ", id, " cannot become ", length, " tokens long: it has ",
+         s.length, ", the context is ", model.maxContext());
+  grow(s, length);
+  s.length = length;
+}
+
+std::vector<const float *> Session::step(std::span<const Feed> feeds) {
+  checkFeeds(feeds);
+  logits.resize(feeds.size() * model.vocabSize());
+  std::vector<size_t> single;
+  for (size_t i = 0; i < feeds.size(); ++i)
+    if (feeds[i].tokens.size() == 1)
+      single.push_back(i);
+    else
+      prefill(feeds[i], i);
+  const fb::Program &largest = *decodePrograms.back().program;
+  size_t limit = std::min(largest.max_sequences(), largest.max_output_rows());
+  std::span<const size_t> rest = single;
+  while (!rest.empty()) {
+    size_t count = std::min(limit, rest.size());
+    decode(feeds, rest.first(count));
+    rest = rest.subspan(count);
+  }
+  std::vector<const float *> rows;
+  for (size_t i = 0; i < feeds.size(); ++i)
+    rows.push_back(logits.data() + i * model.vocabSize());
+  return rows;
+}
+
+/// Adds the tokens to the batch as its next row of the block table.
+void Session::append(SequenceId id, std::span<const int32_t> tokens) {
+  Sequence &s = sequence(id);
+  grow(s, s.length + tokens.size());
+  for (int32_t token : tokens) {
+    batch.tokens.push_back(token);
+    batch.positions.push_back(int32_t(s.length++));
+    batch.rows.push_back(int32_t(batch.sequences.size()));
+  }
+  batch.sequences.push_back(id);
+}
+
+void Session::decode(std::span<const Feed> feeds, std::span<const size_t> which) {
+  batch.clear();
+  for (size_t i = 0; i < which.size(); ++i) {
+    append(feeds[which[i]].sequence, feeds[which[i]].tokens);
+    batch.outputRows.push_back(int32_t(i));
+  }
+  run(decodePrograms);
+  uint32_t vocab = model.vocabSize();
+  for (size_t i = 0; i < which.size(); ++i)
+    model.device().copyOut(logits.data() + which[i] * vocab,
+                           static_cast<float *>(output.data()) + i * vocab, vocab * sizeof(float));
+}
+
+/// Chunks of the largest bucket; only the last chunk asks for logits.
+void Session::prefill(const Feed &feed, size_t row) {
+  size_t limit = prefillPrograms.back().program->max_tokens();
+  for (size_t begin = 0; begin < feed.tokens.size(); begin += limit) {
+    size_t count = std::min(limit, feed.tokens.size() - begin);
+    batch.clear();
+    append(feed.sequence, feed.tokens.subspan(begin, count));
+    if (begin + count == feed.tokens.size())
+      batch.outputRows.push_back(int32_t(count - 1));
+    run(prefillPrograms);
+  }
+  uint32_t vocab = model.vocabSize();
+  model.device().copyOut(logits.data() + row * vocab, output.data(), vocab * sizeof(float));
+}
+
+void Session::prefillAll(SequenceId id, std::span<const int32_t> tokens, const RowSink &sink) {
+  Feed feed{id, tokens};
+  checkFeeds({&feed, 1});
+  size_t limit = 1;
+  for (const BoundProgram &p : prefillPrograms)
+    limit = std::max<size_t>(limit, p.program->max_output_rows());
+  logits.resize(std::min(limit, tokens.size()) * model.vocabSize());
+  for (size_t begin = 0; begin < tokens.size(); begin += limit) {
+    size_t count = std::min(limit, tokens.size() - begin);
+    batch.clear();
+    append(id, tokens.subspan(begin, count));
+    for (size_t i = 0; i < count; ++i)
+      batch.outputRows.push_back(int32_t(i));
+    run(prefillPrograms);
+    model.device().copyOut(logits.data(), output.data(), count * model.vocabSize() * sizeof(float));
+    sink(uint32_t(count), logits.data());
+  }
+}
+
+} // namespace moec::rt

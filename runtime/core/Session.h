@@ -1,0 +1,114 @@
+// Sequences of tokens that run through a model together. A session owns the KV
+// cache, the arena and the input and output buffers, and binds every program
+// of the bundle to them once.
+#pragma once
+
+#include "runtime/core/Model.h"
+#include "runtime/core/PagedCache.h"
+
+#include <functional>
+#include <optional>
+#include <span>
+
+namespace moec::rt {
+
+struct SessionOptions {
+  uint32_t maxSequences = 0; // 0: the bundle's max_batch; it may not be more
+  uint64_t cacheTokens = 0;  // tokens the cache holds; 0: maxSequences * max_context
+#if defined(MOEC_POISON)
+  bool poison = true; // fill arena and logits with NaN before every program
+#else
+  bool poison = false;
+#endif
+};
+
+using SequenceId = int32_t;
+
+/// Tokens for one sequence.
+struct Feed {
+  SequenceId sequence;
+  std::span<const int32_t> tokens;
+};
+
+/// Used by one thread at a time. The model must outlive it.
+class Session {
+public:
+  explicit Session(const Model &model, const SessionOptions &options = {});
+
+  /// A new, empty sequence. Throws Error(Capacity) when all are in use.
+  SequenceId addSequence();
+  /// Forgets a sequence; its pages and its id become free.
+  void removeSequence(SequenceId id);
+  uint32_t length(SequenceId id) const;
+
+  /// Appends tokens to sequences; returns one pointer per feed to the logits
+  /// [vocab_size] after its last token, valid until the next call. Feeds of
+  /// one token run together through "decode", longer ones in chunks through
+  /// "prefill". Checks everything first: an error changes nothing.
+  std::vector<const float *> step(std::span<const Feed> feeds);
+
+  /// Appends tokens to one sequence and hands over the logits of every one of
+  /// them: `sink(rows, logits)` gets [rows, vocab_size] in order of position.
+  using RowSink = std::function<void(uint32_t rows, const float *logits)>;
+  void prefillAll(SequenceId id, std::span<const int32_t> tokens, const RowSink &sink);
+
+  /// Makes an empty sequence `length` tokens long without computing them (the
+  /// cache keeps its old bytes): for benchmarks only.
+  void pretendLength(SequenceId id, uint32_t length);
+
+  /// From now on step() and prefillAll() record the seconds of each launch of
+  /// the last program they run.
+  void setProfiling(bool on) { profiling = on; }
+  const std::vector<double> &launchSeconds() const { return seconds; }
+  /// The last program that ran; null before the first.
+  const fb::Program *lastProgram() const { return last; }
+
+  uint64_t cacheBytes() const;
+  uint32_t freePages() const { return cache->pages().freePages(); }
+
+private:
+  struct Sequence {
+    bool used = false;
+    uint32_t length = 0;
+    std::vector<int32_t> pages;
+  };
+  /// The inputs of one program run, on the host.
+  struct Batch {
+    std::vector<int32_t> tokens, positions, rows, outputRows;
+    std::vector<SequenceId> sequences; // per row of the block table
+    void clear();
+  };
+
+  void bindPrograms();
+  BoundProgram bind(const fb::Program &program);
+  void *address(const fb::Arg &arg) const;
+
+  Sequence &sequence(SequenceId id);
+  void checkFeeds(std::span<const Feed> feeds);
+  uint32_t pagesFor(uint64_t tokens) const;
+  void grow(Sequence &sequence, uint64_t tokens);
+
+  void append(SequenceId id, std::span<const int32_t> tokens);
+  void decode(std::span<const Feed> feeds, std::span<const size_t> which);
+  void prefill(const Feed &feed, size_t row);
+  void run(const std::vector<BoundProgram> &entry);
+  void upload(fb::InputKind kind, const std::vector<int32_t> &values);
+  void uploadBlockTable();
+  const float *fetchLogits(size_t firstRow, size_t rows);
+
+  const Model &model;
+  SessionOptions options;
+  std::vector<Sequence> sequences;
+  std::optional<PagedCache> cache;
+  DeviceBuffer arena, output;
+  std::vector<DeviceBuffer> inputs; // by InputKind
+  std::vector<BoundProgram> prefillPrograms, decodePrograms;
+  Batch batch;
+  std::vector<int32_t> blockTable; // staging
+  std::vector<float> logits;       // [rows, vocab_size] on the host
+  bool profiling = false;
+  std::vector<double> seconds;
+  const fb::Program *last = nullptr;
+};
+
+} // namespace moec::rt

@@ -1,0 +1,202 @@
+// One mutation of a good manifest for every complaint of the verifier.
+#include "runtime/bundle/Verify.h"
+#include "test/runtime/toy/ExpectError.h"
+#include "test/runtime/toy/TestBundle.h"
+
+using namespace moec::rt;
+using namespace moec::rt::test;
+
+namespace {
+
+struct Mutation {
+  const char *name;
+  const char *expected; // part of the message
+  std::function<void(fb::ManifestT &)> edit;
+};
+
+void PrintTo(const Mutation &m, std::ostream *out) { *out << m.name; }
+
+class VerifyTest : public testing::TestWithParam<Mutation> {};
+
+TEST(Verify, AcceptsTheToyBundle) {
+  for (ToyWeights w : {ToyWeights::Present, ToyWeights::Synthetic, ToyWeights::None}) {
+    Bytes file = assemble(toyParts(w));
+    EXPECT_EQ(verifyBundle(file, "toy")->vocab_size(), TOY_VOCAB);
+  }
+}
+
+TEST_P(VerifyTest, Refuses) {
+  Bytes file = assemble(toyParts(), GetParam().edit);
+  std::string message = errorOf([&] { verifyBundle(file, "toy.moeb"); }, ErrorKind::Bundle);
+  EXPECT_THAT(message, testing::StartsWith("bundle 'toy.moeb': "));
+  EXPECT_THAT(message, testing::HasSubstr(GetParam().expected));
+}
+
+fb::ProgramT &decode(fb::ManifestT &m, int i = 0) { return *m.entries[1]->programs[i]; }
+fb::LaunchT &launch(fb::ManifestT &m, int i = 0) { return *decode(m).launches[i]; }
+using M = fb::ManifestT;
+void setGrid(M &m, uint32_t multiplier, uint32_t divisor, uint64_t cap, uint64_t factor,
+             fb::Dim dim = fb::Dim::Tokens) {
+  *launch(m).grid = fb::Grid(dim, multiplier, divisor, cap, factor);
+}
+void setArg(M &m, fb::ArgKind kind, uint32_t index, uint64_t offset, uint64_t bytes) {
+  launch(m).args[0] = fb::Arg(kind, index, offset, bytes);
+}
+void setSegment(M &m, int i, uint64_t offset, uint64_t size) {
+  m.segments[i] = fb::Segment(offset, size, m.segments[i].checksum());
+}
+
+const Mutation kModel[] = {
+    {"vocab", "vocab_size is 0", [](M &m) { m.vocab_size = 0; }},
+    {"batch", "max_batch is 0", [](M &m) { m.max_batch = 0; }},
+    {"context", "max_context is 0", [](M &m) { m.max_context = 0; }},
+    {"pages", "pages_per_sequence is 0", [](M &m) { m.pages_per_sequence = 0; }},
+    {"few_pages", "15 of 4 rows cannot hold max_context 61",
+     [](M &m) { m.pages_per_sequence = 15, m.max_context = 61; }},
+    {"rank", "rank 2 of a world of 2", [](M &m) { m.rank = 2, m.world_size = 2; }},
+    {"world", "rank 0 of a world of 0", [](M &m) { m.world_size = 0; }},
+    {"cache_layers", "cache.layers is 0", [](M &m) { m.cache->layers = 0; }},
+    {"cache_width", "cache.row_width is 0", [](M &m) { m.cache->row_width = 0; }},
+    {"cache_rows", "cache.page_rows is 0", [](M &m) { m.cache->page_rows = 0; }},
+    {"cache_dtype", "cache.dtype is 200", [](M &m) { m.cache->dtype = fb::DType(200); }},
+    {"cache_size", "the cache's size overflows",
+     [](M &m) { m.cache->layers = m.cache->row_width = m.cache->page_rows = 1u << 30; }},
+    {"file_twice", "file 'a' is there twice",
+     [](M &m) {
+       for (int i = 0; i < 2; ++i) {
+         m.files.push_back(std::make_unique<fb::TextFileT>());
+         m.files.back()->name = "a";
+       }
+     }},
+};
+
+const Mutation kSegments[] = {
+    {"unaligned", "segments[1] offset 4100", [](M &m) { setSegment(m, 1, 4100, 8); }},
+    {"in_header", "segments[1] offset 0", [](M &m) { setSegment(m, 1, 0, 8); }},
+    {"empty", "segments[1] at 8192 with 0 bytes", [](M &m) { setSegment(m, 1, 8192, 0); }},
+    {"past_end", "does not lie before the manifest",
+     [](M &m) { setSegment(m, 2, m.segments[2].offset(), 1 << 30); }},
+    {"offset_wraps", "does not lie before the manifest",
+     [](M &m) { setSegment(m, 2, ~uint64_t(0) - 4095, 4096); }},
+    {"overlap", "overlap",
+     [](M &m) { setSegment(m, 1, m.segments[2].offset(), m.segments[1].size()); }},
+    {"stray_bytes", "padding is damaged",
+     [](M &m) { setSegment(m, 0, m.segments[0].offset(), 64); }},
+    {"checksum", "segments[1], weight 'embedding', is damaged",
+     [](M &m) { m.segments[1] = fb::Segment(m.segments[1].offset(), m.segments[1].size(), 1); }},
+    {"code_checksum", "segments[0], images[0], is damaged",
+     [](M &m) { m.segments[0] = fb::Segment(m.segments[0].offset(), m.segments[0].size(), 1); }},
+    {"shared", "segments[1] belongs to weight 'embedding' and to weight 'head'",
+     [](M &m) { m.weights[1]->segment = 1; }},
+    {"orphan", "segments[1] belongs to nothing",
+     [](M &m) { m.weights[0]->segment = -1, m.weights_present = false; }},
+};
+
+const Mutation kWeights[] = {
+    {"no_name", "empty or repeated name", [](M &m) { m.weights[0]->name.clear(); }},
+    {"same_name", "weights[1] 'embedding' has an empty or repeated name",
+     [](M &m) { m.weights[1]->name = "embedding"; }},
+    {"weight_dtype", "has dtype 99", [](M &m) { m.weights[0]->dtype = fb::DType(99); }},
+    {"weight_bytes", "says 65535 bytes, its shape and dtype give 65536",
+     [](M &m) { m.weights[0]->bytes = 65535; }},
+    {"weight_shape", "its shape and dtype give 32768",
+     [](M &m) { m.weights[0]->shape = {1024, 8}; }},
+    {"shape_overflow", "size overflows",
+     [](M &m) { m.weights[0]->shape = {1ull << 40, 1ull << 40}; }},
+    {"shape_zero", "is empty", [](M &m) { m.weights[0]->shape = {0, 8}, m.weights[0]->bytes = 0; }},
+    {"weight_segment", "names segment 3 of 3", [](M &m) { m.weights[0]->segment = 3; }},
+    {"negative_segment", "names segment -2", [](M &m) { m.weights[0]->segment = -2; }},
+    {"segment_size", "has 32768 bytes, its segment 65536",
+     [](M &m) {
+       m.weights[0]->shape = {1024, 8};
+       m.weights[0]->bytes = 32768;
+     }},
+    {"both", "has both a segment and a fill",
+     [](M &m) { m.weights[0]->fill = fb::FillKind::Normal; }},
+    {"neither", "has neither a segment nor a fill", [](M &m) { m.weights[0]->segment = -1; }},
+    {"fill_kind", "has fill kind 9", [](M &m) { m.weights[0]->fill = fb::FillKind(9); }},
+    {"fill_scale", "has fill_scale nan",
+     [](M &m) {
+       m.weights[0]->fill = fb::FillKind::Normal;
+       m.weights[0]->fill_scale = std::numeric_limits<float>::quiet_NaN();
+     }},
+};
+
+const Mutation kKernels[] = {
+    {"image_format", "images[0] has format 'cubin', expected 'elf-so'",
+     [](M &m) { m.images[0]->format = "cubin"; }},
+    {"image_segment", "images[0] names segment 3 of 3", [](M &m) { m.images[0]->segment = 3; }},
+    {"kernel_image", "kernels[1] 'toy_attend' names image 1 of 1",
+     [](M &m) { m.kernels[1]->image = 1; }},
+    {"no_symbol", "no symbol name", [](M &m) { m.kernels[0]->symbol = ""; }},
+    {"odd_symbol", "no symbol name", [](M &m) { m.kernels[0]->symbol = "a b"; }},
+    {"same_symbol", "kernels[1] 'toy_append' is there twice",
+     [](M &m) { m.kernels[1]->symbol = "toy_append"; }},
+    {"workspace", "wants a workspace of", [](M &m) { m.kernels[0]->workspace_bytes = 1ull << 40; }},
+};
+
+const Mutation kPrograms[] = {
+    {"no_decode", "entry 'decode' is missing", [](M &m) { m.entries[1]->name = "other"; }},
+    {"same_entry", "entry 'prefill' is there twice", [](M &m) { m.entries[1]->name = "prefill"; }},
+    {"no_programs", "entry 'decode' has no programs", [](M &m) { m.entries[1]->programs.clear(); }},
+    {"order", "programs[1] is for 1 tokens, not more than the 1 before",
+     [](M &m) {
+       decode(m, 1).max_tokens = 1;
+       decode(m, 1).max_sequences = decode(m, 1).max_output_rows = 1;
+     }},
+    {"no_tokens", "has a bound of 0", [](M &m) { decode(m).max_tokens = 0; }},
+    {"many_tokens", "has a bound of 4294967295", [](M &m) { decode(m, 2).max_tokens = ~0u; }},
+    {"many_rows", "more sequences or output rows than its 1 tokens",
+     [](M &m) { decode(m).max_output_rows = 2; }},
+    {"many_sequences", "more sequences or output rows than its 1 tokens",
+     [](M &m) { decode(m).max_sequences = 2; }},
+    {"arena", "wants an arena of", [](M &m) { decode(m).arena_bytes = 1ull << 50; }},
+    {"launch_kernel", "launches[0] names kernel 3 of 3", [](M &m) { launch(m).kernel = 3; }},
+    {"launch_args", "has 6 arguments, kernel 'toy_append' takes 7",
+     [](M &m) { launch(m).args.pop_back(); }},
+    {"arg_kind", "args[0] has kind 77", [](M &m) { setArg(m, fb::ArgKind(77), 0, 0, 0); }},
+    {"arg_weight", "names weight 2 of 2", [](M &m) { setArg(m, fb::ArgKind::Weight, 2, 0, 4); }},
+    {"arg_input", "names input 5 of 5", [](M &m) { setArg(m, fb::ArgKind::Input, 5, 0, 4); }},
+    {"arg_output", "names output 1 of 1", [](M &m) { setArg(m, fb::ArgKind::Output, 1, 0, 4); }},
+    {"arg_cache", "names cache 2 of 2", [](M &m) { setArg(m, fb::ArgKind::Cache, 2, 0, 0); }},
+    {"arg_arena", "names arena 1 of 1", [](M &m) { setArg(m, fb::ArgKind::Arena, 1, 0, 0); }},
+    {"cache_bytes", "covers bytes [0, +4) of 0",
+     [](M &m) { setArg(m, fb::ArgKind::Cache, 0, 0, 4); }},
+    {"weight_range", "covers bytes [65532, +8) of 65536",
+     [](M &m) { setArg(m, fb::ArgKind::Weight, 0, 65532, 8); }},
+    {"input_range", "covers bytes [0, +8) of 4",
+     [](M &m) { setArg(m, fb::ArgKind::Input, 0, 0, 8); }},
+    {"table_range", "covers bytes [0, +68) of 64",
+     [](M &m) { setArg(m, fb::ArgKind::Input, 3, 0, 68); }},
+    {"output_range", "covers bytes [4, +8192) of 8192",
+     [](M &m) { setArg(m, fb::ArgKind::Output, 0, 4, 8192); }},
+    {"arena_range", "covers bytes [64, +33) of 96",
+     [](M &m) { setArg(m, fb::ArgKind::Arena, 0, 64, 33); }},
+    {"range_wraps", "covers bytes [8, +18446744073709551615)",
+     [](M &m) { setArg(m, fb::ArgKind::Arena, 0, 8, ~uint64_t(0)); }},
+    {"grid_dim", "grid has dim 9", [](M &m) { setGrid(m, 1, 1, 1, 1, fb::Dim(9)); }},
+    {"grid_divisor", "zero divisor", [](M &m) { setGrid(m, 1, 0, 1, 1); }},
+    {"grid_multiplier", "zero divisor", [](M &m) { setGrid(m, 0, 1, 1, 1); }},
+    {"grid_cap", "zero divisor", [](M &m) { setGrid(m, 1, 1, 0, 1); }},
+    {"grid_factor", "zero divisor", [](M &m) { setGrid(m, 1, 1, 1, 0); }},
+    {"grid_overflow", "grid overflows", [](M &m) { setGrid(m, 2, 1, 2, ~uint64_t(0)); }},
+    {"grid_tiles", "grid has 4294967296 tiles", [](M &m) { setGrid(m, 1, 1, 1, 1ull << 32); }},
+};
+
+auto nameOf = [](const auto &info) { return std::string(info.param.name); };
+INSTANTIATE_TEST_SUITE_P(Model, VerifyTest, testing::ValuesIn(kModel), nameOf);
+INSTANTIATE_TEST_SUITE_P(Segments, VerifyTest, testing::ValuesIn(kSegments), nameOf);
+INSTANTIATE_TEST_SUITE_P(Weights, VerifyTest, testing::ValuesIn(kWeights), nameOf);
+INSTANTIATE_TEST_SUITE_P(Kernels, VerifyTest, testing::ValuesIn(kKernels), nameOf);
+INSTANTIATE_TEST_SUITE_P(Programs, VerifyTest, testing::ValuesIn(kPrograms), nameOf);
+
+TEST(TileCount, FollowsTheGrid) {
+  const int64_t dims[] = {1, 7, 2, 3, 0};
+  EXPECT_EQ(tileCount(fb::Grid(fb::Dim::One, 1, 1, 5, 3), dims), 3u);
+  EXPECT_EQ(tileCount(fb::Grid(fb::Dim::Tokens, 2, 4, 100, 1), dims), 4u);
+  EXPECT_EQ(tileCount(fb::Grid(fb::Dim::Tokens, 2, 4, 3, 5), dims), 15u);
+  EXPECT_EQ(tileCount(fb::Grid(fb::Dim::Sequences, 1, 1, ~0ull, 1), dims), 2u);
+  EXPECT_EQ(tileCount(fb::Grid(fb::Dim::OutputRows, 1, 2, ~0ull, 1), dims), 2u);
+}
+
+} // namespace

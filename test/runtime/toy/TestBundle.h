@@ -1,0 +1,58 @@
+// Makes small bundles by hand: a toy model that runs, and any damaged variant.
+#pragma once
+
+#include "runtime/bundle/Bundle_generated.h"
+#include "test/runtime/toy/ToyShape.h"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace moec::rt::test {
+
+using Bytes = std::vector<uint8_t>;
+
+/// A manifest and the bytes of its segments, in order.
+struct BundleParts {
+  fb::ManifestT manifest;
+  std::vector<Bytes> segments;
+};
+
+enum class ToyWeights { Present, Synthetic, None };
+
+/// The toy model: prefill buckets of 4 and 16 tokens (16 and 8 output rows for
+/// the larger), decode buckets of 1, 2 and 4 sequences.
+BundleParts toyParts(ToyWeights weights = ToyWeights::Present);
+
+/// Lays the file out as Format.h says. Segment offsets, sizes and checksums
+/// are filled in; `edit` may spoil them before the manifest is serialised.
+Bytes assemble(BundleParts parts, const std::function<void(fb::ManifestT &)> &edit = {});
+
+/// Makes both checksums right again after the bytes were edited.
+void reseal(Bytes &file);
+
+/// The toy model's weights as `ToyWeights::Present` stores them.
+std::vector<float> toyEmbedding();
+std::vector<float> toyHead();
+
+/// Logits after the last of `tokens`, computed without any cache.
+std::vector<float> toyLogits(std::span<const int32_t> tokens);
+
+void writeFile(const std::string &path, std::span<const uint8_t> bytes);
+Bytes readFile(const std::string &path);
+
+/// A file under the test's temporary folder that deletes itself.
+class TempFile {
+public:
+  explicit TempFile(const std::string &suffix);
+  TempFile(const std::string &suffix, std::span<const uint8_t> bytes);
+  ~TempFile();
+  const std::string &path() const { return name; }
+
+private:
+  std::string name;
+};
+
+} // namespace moec::rt::test
