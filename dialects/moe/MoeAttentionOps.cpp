@@ -11,8 +11,8 @@ LogicalResult CacheAppendOp::verify() {
                          << " must have one type";
   int64_t columns = getShape(getRows().getType()).back();
   if (columns != cache.getWidth())
-    return emitOpError() << "rows have " << columns << " columns, the cache is "
-                         << cache.getWidth() << " wide";
+    return emitOpError() << "rows have " << columns << " columns, the cache is " << cache.getWidth()
+                         << " wide";
   return success();
 }
 Value CacheAppendOp::getRowSource(unsigned) { return getRows(); }
@@ -29,8 +29,8 @@ LogicalResult MlaAttentionOp::verify() {
                          << weight[1] << " + " << rope << ")";
   int64_t columns = getShape(getQ().getType()).back();
   if (columns != heads * (nope + rope))
-    return emitOpError() << "q columns (" << columns << ") must be heads * (nope + rope) = "
-                         << heads * (nope + rope);
+    return emitOpError() << "q columns (" << columns
+                         << ") must be heads * (nope + rope) = " << heads * (nope + rope);
   int64_t results = getShape(getType()).back();
   if (results != heads * v)
     return emitOpError() << "result columns (" << results << ") must be heads * v = " << heads * v;
@@ -42,8 +42,9 @@ LogicalResult LatentAttentionOp::verify() {
   auto cache = cast<CacheType>(getCache().getType());
   int64_t heads = getHeads(), rope = getRopeDim(), latent = cache.getWidth() - rope;
   if (rope < 0 || latent < 1)
-    return emitOpError() << "rope_dim (" << rope << ") must leave a latent part of the cache width ("
-                         << cache.getWidth() << ")";
+    return emitOpError() << "rope_dim (" << rope
+                         << ") must leave a latent part of the cache width (" << cache.getWidth()
+                         << ")";
   for (auto [name, type] : {std::pair<StringRef, Type>("q_latent", getQLatent().getType()),
                             std::pair<StringRef, Type>("result", getType())})
     if (getShape(type).back() != heads * latent)

@@ -122,11 +122,16 @@ def Moe_StackAttr : Moe_Attr<"Stack", "stack"> {
 def Moe_ConcatAttr : Moe_Attr<"Concat", "concat"> {
   let summary = "recipes joined along `axis`";
   let description = [{
+    `sizes` are the parts' sizes along the axis:
+
+        #moe.concat<axis = 0, sizes = [1536, 576], [#moe.checkpoint<"a">, #moe.checkpoint<"b">]>
+
     Codes and scales are both joined, so every part but the last must end on a
     block edge of the axis.
   }];
-  let parameters = (ins "int64_t":$axis, ArrayRefParameter<"::mlir::Attribute">:$parts);
-  let assemblyFormat = "`<` `axis` `=` $axis `,` `[` $parts `]` `>`";
+  let parameters = (ins "int64_t":$axis, ArrayRefParameter<"int64_t">:$sizes,
+                        ArrayRefParameter<"::mlir::Attribute">:$parts);
+  let assemblyFormat = "`<` `axis` `=` $axis `,` `sizes` `=` `[` $sizes `]` `,` `[` $parts `]` `>`";
   let genVerifyDecl = 1;
 }
 

@@ -54,8 +54,8 @@ LogicalResult ParamOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!weight)
     return emitOpError() << "no moe.weight named " << getWeightAttr();
   if (weight.getType() != getType()) {
-    auto diagnostic = emitOpError() << "type " << getType() << " differs from the weight's "
-                                    << weight.getType();
+    auto diagnostic = emitOpError()
+                      << "type " << getType() << " differs from the weight's " << weight.getType();
     diagnostic.attachNote(weight.getLoc()) << "weight declared here";
     return diagnostic;
   }
@@ -119,8 +119,9 @@ static LogicalResult verifyQuantization(Operation *op, Type plain, QTensorType q
   if (getShape(plain) != quantized.getShape())
     return op->emitOpError() << "shapes of " << plain << " and " << quantized << " must be equal";
   if (quantized.getShape().size() == 2 && quantized.getScheme().getBlock()[0] != 1)
-    return op->emitOpError() << "activations need a scale for each row (block [1, ...]); got block ["
-                             << quantized.getScheme().getBlock() << "]";
+    return op->emitOpError()
+           << "activations need a scale for each row (block [1, ...]); got block ["
+           << quantized.getScheme().getBlock() << "]";
   return success();
 }
 
@@ -184,11 +185,10 @@ LogicalResult HeadLinearOp::verify() {
                          << " are outside a head of the weight with " << weight[0] / heads
                          << " rows";
   int64_t contracted = getTransposed() ? int64_t(getWSize()) : k;
-  if (failed(verifySame(*this, "x_size", getXSize(), "the contracted size of the weight",
-                        contracted)))
+  if (failed(
+          verifySame(*this, "x_size", getXSize(), "the contracted size of the weight", contracted)))
     return failure();
-  return verifySame(*this, "result columns", getShape(getType()).back(),
-                    "heads times output size",
+  return verifySame(*this, "result columns", getShape(getType()).back(), "heads times output size",
                     heads * (getTransposed() ? k : int64_t(getWSize())));
 }
 bool HeadLinearOp::isRowwise() { return true; }

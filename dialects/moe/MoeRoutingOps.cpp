@@ -20,8 +20,8 @@ LogicalResult GateOp::verify() {
   if (groups > 1 && getGroupScore() == GroupScore::Top2Sum && experts / groups < 2)
     return emitOpError() << "group_score top2_sum needs at least 2 experts a group; got "
                          << experts / groups;
-  if (getBias() && (getShape(getBias().getType()).size() != 1 ||
-                    getShape(getBias().getType())[0] != experts))
+  if (getBias() &&
+      (getShape(getBias().getType()).size() != 1 || getShape(getBias().getType())[0] != experts))
     return emitOpError() << "bias must have one element for each of the " << experts
                          << " experts; got " << getBias().getType();
   for (auto [name, type] : {std::pair<StringRef, Type>("ids", getIds().getType()),

@@ -74,11 +74,17 @@ LogicalResult StackAttr::verify(function_ref<InFlightDiagnostic()> emitError, St
 }
 
 LogicalResult ConcatAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t axis,
-                                 ArrayRef<Attribute> parts) {
+                                 ArrayRef<int64_t> sizes, ArrayRef<Attribute> parts) {
   if (axis < 0)
     return emitError() << "axis must not be negative; got " << axis;
   if (parts.size() < 2)
     return emitError() << "concat needs at least two parts; got " << parts.size();
+  if (sizes.size() != parts.size())
+    return emitError() << "concat needs a size for each of its " << parts.size() << " parts; got "
+                       << sizes.size();
+  for (int64_t size : sizes)
+    if (size < 1)
+      return emitError() << "concat sizes must be positive; got " << size;
   return success();
 }
 
@@ -98,8 +104,7 @@ Type QTensorType::parse(AsmParser &parser) {
       parser.parseType(scale) || parser.parseGreater())
     return {};
   auto emitError = [&] { return parser.emitError(loc); };
-  auto scheme =
-      QuantSchemeAttr::getChecked(emitError, parser.getContext(), storage, block, scale);
+  auto scheme = QuantSchemeAttr::getChecked(emitError, parser.getContext(), storage, block, scale);
   return scheme ? getChecked(emitError, parser.getContext(), shape, scheme) : Type();
 }
 

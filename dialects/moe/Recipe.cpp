@@ -1,0 +1,190 @@
+// Walks a recipe with the shape that each of its nodes must have, which the
+// weight's type fixes from above.
+#include "dialects/moe/Recipe.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace moec::moe;
+using llvm::Error;
+using llvm::Expected;
+
+template <typename... Args> static Error makeError(const char *format, Args &&...args) {
+  return llvm::createStringError(llvm::formatv(format, std::forward<Args>(args)...).str());
+}
+
+static std::string print(ArrayRef<int64_t> shape) {
+  return "[" +
+         llvm::join(llvm::map_range(shape, [](int64_t size) { return llvm::Twine(size).str(); }),
+                    ", ") +
+         "]";
+}
+
+static int64_t getNumElements(ArrayRef<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}
+
+namespace {
+/// The walk over one weight's recipe.
+class RecipeWalk {
+public:
+  RecipeWalk(WeightOp weight, bool scales) : weight(weight), scales(scales) {}
+
+  /// The runs of the node `recipe`, which stands for a tensor of `shape` (of
+  /// codes, also when scales are listed).
+  Expected<SmallVector<Piece>> list(Attribute recipe, ArrayRef<int64_t> shape);
+
+  SmallVector<Leaf> leaves; // met on the way
+
+private:
+  Expected<SmallVector<Piece>> listLeaf(std::string tensor, ArrayRef<int64_t> shape);
+  Expected<SmallVector<Piece>> listStack(StackAttr stack, ArrayRef<int64_t> shape);
+  Expected<SmallVector<Piece>> listConcat(ConcatAttr concat, ArrayRef<int64_t> shape);
+  Error checkConcat(ConcatAttr concat, ArrayRef<int64_t> shape);
+  Type getTypeOf(ArrayRef<int64_t> shape);
+  /// The shape of the buffer that is listed: codes or scales.
+  SmallVector<int64_t> getListedShape(ArrayRef<int64_t> shape);
+
+  WeightOp weight;
+  bool scales;
+};
+
+/// Takes runs of a part, in order, a given number of elements at a time.
+class PieceReader {
+public:
+  explicit PieceReader(SmallVector<Piece> pieces) : pieces(std::move(pieces)) {}
+
+  void take(int64_t count, SmallVectorImpl<Piece> &out) {
+    while (count > 0) {
+      Piece &front = pieces[next];
+      Piece run = front;
+      run.numElements = std::min(count, front.numElements);
+      count -= run.numElements;
+      front.firstElement += run.numElements;
+      front.numElements -= run.numElements;
+      if (front.numElements == 0)
+        ++next;
+      out.push_back(std::move(run));
+    }
+  }
+
+private:
+  SmallVector<Piece> pieces;
+  size_t next = 0;
+};
+} // namespace
+
+Type RecipeWalk::getTypeOf(ArrayRef<int64_t> shape) {
+  if (QuantSchemeAttr scheme = getScheme(weight.getType()))
+    return QTensorType::get(weight.getContext(), shape, scheme);
+  return cast<RankedTensorType>(weight.getType()).clone(shape);
+}
+
+SmallVector<int64_t> RecipeWalk::getListedShape(ArrayRef<int64_t> shape) {
+  if (!scales)
+    return SmallVector<int64_t>(shape);
+  return SmallVector<int64_t>(cast<QTensorType>(getTypeOf(shape)).getScalesType().getShape());
+}
+
+Expected<SmallVector<Piece>> RecipeWalk::list(Attribute recipe, ArrayRef<int64_t> shape) {
+  if (auto checkpoint = dyn_cast<CheckpointAttr>(recipe))
+    return listLeaf(checkpoint.getName().str(), shape);
+  if (auto stack = dyn_cast<StackAttr>(recipe))
+    return listStack(stack, shape);
+  if (auto concat = dyn_cast<ConcatAttr>(recipe))
+    return listConcat(concat, shape);
+  return makeError("weight '{0}': a rope table is computed, it cannot be packed or be a part of "
+                   "another weight",
+                   weight.getSymName());
+}
+
+Expected<SmallVector<Piece>> RecipeWalk::listLeaf(std::string tensor, ArrayRef<int64_t> shape) {
+  if (getScheme(weight.getType()) && shape.size() < 2)
+    return makeError("weight '{0}': tensor '{1}' would have shape {2}; a quantized tensor needs at "
+                     "least two axes",
+                     weight.getSymName(), tensor, print(shape));
+  leaves.push_back({tensor, getTypeOf(shape)});
+  return SmallVector<Piece>{{std::move(tensor), scales, 0, getNumElements(getListedShape(shape))}};
+}
+
+Expected<SmallVector<Piece>> RecipeWalk::listStack(StackAttr stack, ArrayRef<int64_t> shape) {
+  if (shape.size() < 2 || shape[0] != stack.getCount())
+    return makeError("weight '{0}': a stack of {1} tensors cannot have shape {2}; its axis 0 "
+                     "counts the tensors",
+                     weight.getSymName(), stack.getCount(), print(shape));
+  SmallVector<Piece> pieces;
+  auto [before, after] = stack.getPattern().split("{}");
+  for (int64_t i = 0; i < stack.getCount(); ++i) {
+    auto one = listLeaf((before + llvm::Twine(i) + after).str(), shape.drop_front());
+    if (!one)
+      return one.takeError();
+    llvm::append_range(pieces, *one);
+  }
+  return pieces;
+}
+
+Error RecipeWalk::checkConcat(ConcatAttr concat, ArrayRef<int64_t> shape) {
+  int64_t axis = concat.getAxis(), sum = 0;
+  if (axis >= int64_t(shape.size()))
+    return makeError("weight '{0}': concat axis {1} is outside shape {2}", weight.getSymName(),
+                     axis, print(shape));
+  QuantSchemeAttr scheme = getScheme(weight.getType());
+  int64_t fromEnd = int64_t(shape.size()) - axis; // 2: rows, 1: columns
+  int64_t block = scheme && fromEnd <= 2 ? scheme.getBlock()[2 - fromEnd] : 1;
+  for (int64_t size : concat.getSizes()) {
+    if (sum && (block == 0 || sum % block))
+      return makeError("weight '{0}': a part of the concat ends at {1} of axis {2}, inside a "
+                       "block of {3} that shares one scale",
+                       weight.getSymName(), sum, axis, block ? block : shape[axis]);
+    sum += size;
+  }
+  if (sum != shape[axis])
+    return makeError("weight '{0}': concat sizes add up to {1}, axis {2} of shape {3} has {4}",
+                     weight.getSymName(), sum, axis, print(shape), shape[axis]);
+  return Error::success();
+}
+
+Expected<SmallVector<Piece>> RecipeWalk::listConcat(ConcatAttr concat, ArrayRef<int64_t> shape) {
+  if (Error error = checkConcat(concat, shape))
+    return error;
+  int64_t axis = concat.getAxis();
+  int64_t runs = getNumElements(ArrayRef(getListedShape(shape)).take_front(axis));
+  SmallVector<PieceReader> readers;
+  SmallVector<int64_t> runElements; // of each part
+  for (auto [part, size] : llvm::zip(concat.getParts(), concat.getSizes())) {
+    SmallVector<int64_t> partShape(shape);
+    partShape[axis] = size;
+    auto pieces = list(part, partShape);
+    if (!pieces)
+      return pieces.takeError();
+    readers.emplace_back(std::move(*pieces));
+    runElements.push_back(getNumElements(getListedShape(partShape)) / runs);
+  }
+  SmallVector<Piece> joined;
+  for (int64_t run = 0; run < runs; ++run)
+    for (auto [reader, count] : llvm::zip(readers, runElements))
+      reader.take(count, joined);
+  return joined;
+}
+
+bool moec::moe::isComputed(WeightOp weight) { return isa<RopeTableAttr>(weight.getRecipe()); }
+
+Expected<SmallVector<Piece>> moec::moe::listPieces(WeightOp weight, bool scales) {
+  if (scales && !getScheme(weight.getType()))
+    return makeError("weight '{0}' is not quantized and has no scales", weight.getSymName());
+  return RecipeWalk(weight, scales).list(weight.getRecipe(), getShape(weight.getType()));
+}
+
+Expected<SmallVector<Leaf>> moec::moe::listLeaves(WeightOp weight) {
+  if (isComputed(weight))
+    return SmallVector<Leaf>();
+  RecipeWalk walk(weight, /*scales=*/false);
+  auto pieces = walk.list(weight.getRecipe(), getShape(weight.getType()));
+  if (!pieces)
+    return pieces.takeError();
+  return std::move(walk.leaves);
+}
