@@ -1,8 +1,7 @@
 // One way to make an error: `makeError("'{0}': found {1}", path, n)`, with
 // llvm::formatv's placeholders. Every message names the file or key, what was
 // found and what was expected, and starts in lower case.
-#ifndef MOEC_FRONTEND_ERRORS_H
-#define MOEC_FRONTEND_ERRORS_H
+#pragma once
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -12,11 +11,9 @@
 
 namespace moec::frontend {
 
-template <typename... Args>
-llvm::Error makeError(const char *format, Args &&...args) {
-  return llvm::createStringError(
-      llvm::inconvertibleErrorCode(),
-      llvm::formatv(format, std::forward<Args>(args)...).str());
+template <typename... Args> llvm::Error makeError(const char *format, Args &&...args) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 llvm::formatv(format, std::forward<Args>(args)...).str());
 }
 
 /// A name out of an untrusted file, fit for a terminal: control bytes become
@@ -27,5 +24,3 @@ std::string printable(llvm::StringRef text);
 std::string shapeString(llvm::ArrayRef<int64_t> shape);
 
 } // namespace moec::frontend
-
-#endif

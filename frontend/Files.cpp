@@ -35,10 +35,8 @@ Expected<std::unique_ptr<MappedFile>> MappedFile::open(StringRef path) {
     return std::unique_ptr<MappedFile>(new MappedFile(nullptr, 0));
   void *data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED)
-    return makeError("cannot map '{0}' ({1} bytes): {2}", path, size,
-                     std::strerror(errno));
-  return std::unique_ptr<MappedFile>(
-      new MappedFile(static_cast<const uint8_t *>(data), size));
+    return makeError("cannot map '{0}' ({1} bytes): {2}", path, size, std::strerror(errno));
+  return std::unique_ptr<MappedFile>(new MappedFile(static_cast<const uint8_t *>(data), size));
 }
 
 MappedFile::~MappedFile() {
@@ -57,16 +55,14 @@ void MappedFile::dropPages(ArrayRef<uint8_t> range) const {
     ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
 }
 
-Expected<std::string> moec::frontend::readTextFile(StringRef path,
-                                                   uint64_t limit) {
+Expected<std::string> moec::frontend::readTextFile(StringRef path, uint64_t limit) {
   auto opened = openRegular(path);
   if (!opened)
     return opened.takeError();
   auto [fd, size] = *opened;
   scope_exit closeFd([fd = fd] { ::close(fd); });
   if (size > limit)
-    return makeError("'{0}' has {1} bytes; at most {2} are read", path, size,
-                     limit);
+    return makeError("'{0}' has {1} bytes; at most {2} are read", path, size, limit);
   std::string text(size, '\0');
   size_t done = 0;
   while (done < size) {
@@ -84,13 +80,10 @@ Expected<std::string> moec::frontend::readTextFile(StringRef path,
 
 Expected<std::unique_ptr<OutputFile>> OutputFile::create(StringRef path) {
   std::string temporary = path.str() + ".tmp-" + utostr(::getpid());
-  int fd =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0)
-    return makeError("cannot create '{0}': {1}", temporary,
-                     std::strerror(errno));
-  return std::unique_ptr<OutputFile>(
-      new OutputFile(path.str(), std::move(temporary), fd));
+    return makeError("cannot create '{0}': {1}", temporary, std::strerror(errno));
+  return std::unique_ptr<OutputFile>(new OutputFile(path.str(), std::move(temporary), fd));
 }
 
 OutputFile::~OutputFile() {
@@ -113,8 +106,7 @@ Error OutputFile::write(ArrayRef<uint8_t> bytes) {
 }
 
 Error OutputFile::write(StringRef text) {
-  return write(ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(text.data()),
-                                 text.size()));
+  return write(ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
 }
 
 Error OutputFile::commit() {

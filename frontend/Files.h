@@ -2,8 +2,7 @@
 // read (a pipe would block, a device would not end) and none is believed to be
 // small. Output goes to a temporary name beside its place and is renamed when
 // whole, so that a crash or a full disk leaves nothing half-written behind.
-#ifndef MOEC_FRONTEND_FILES_H
-#define MOEC_FRONTEND_FILES_H
+#pragma once
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -41,8 +40,7 @@ llvm::Expected<std::string> readTextFile(llvm::StringRef path, uint64_t limit);
 /// A file that appears under its name only when `commit` succeeds.
 class OutputFile {
 public:
-  static llvm::Expected<std::unique_ptr<OutputFile>>
-  create(llvm::StringRef path);
+  static llvm::Expected<std::unique_ptr<OutputFile>> create(llvm::StringRef path);
   ~OutputFile(); // removes the temporary file unless committed
   OutputFile(const OutputFile &) = delete;
   OutputFile &operator=(const OutputFile &) = delete;
@@ -62,5 +60,3 @@ private:
 llvm::Error writeTextFile(llvm::StringRef path, llvm::StringRef text);
 
 } // namespace moec::frontend
-
-#endif

@@ -1,8 +1,7 @@
 // JSON text into nlohmann's values, stricter than nlohmann's own parser: a name
 // given twice in one object, nesting past 64 levels, and text after the value
 // are errors, because each is read differently by different programs.
-#ifndef MOEC_FRONTEND_JSON_H
-#define MOEC_FRONTEND_JSON_H
+#pragma once
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -22,5 +21,3 @@ std::string kindOf(const Json &value);
 std::string shortText(const Json &value);
 
 } // namespace moec::frontend
-
-#endif

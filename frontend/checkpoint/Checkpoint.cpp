@@ -39,8 +39,7 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(StringRef path) {
   return checkpoint;
 }
 
-Expected<std::unique_ptr<Checkpoint>> Checkpoint::fromConfig(Json config,
-                                                             StringRef name) {
+Expected<std::unique_ptr<Checkpoint>> Checkpoint::fromConfig(Json config, StringRef name) {
   std::unique_ptr<Checkpoint> checkpoint(new Checkpoint);
   checkpoint->root = checkpoint->configFile = name.str();
   if (Error error = checkpoint->takeConfig(std::move(config)))
@@ -51,12 +50,10 @@ Expected<std::unique_ptr<Checkpoint>> Checkpoint::fromConfig(Json config,
 Error Checkpoint::takeConfig(Json config) {
   configJson = std::move(config);
   if (!configJson.is_object())
-    return makeError("'{0}' must hold an object, found {1}", configFile,
-                     kindOf(configJson));
+    return makeError("'{0}' must hold an object, found {1}", configFile, kindOf(configJson));
   auto type = configJson.find("model_type");
   if (type == configJson.end() || !type->is_string())
-    return makeError("'{0}': key 'model_type' must be a string, found {1}",
-                     configFile,
+    return makeError("'{0}': key 'model_type' must be a string, found {1}", configFile,
                      type == configJson.end() ? "nothing" : kindOf(*type));
   modelTypeName = type->get<std::string>();
   return Error::success();
@@ -128,8 +125,8 @@ static Expected<StringMap<std::string>> readIndex(StringRef path) {
   StringMap<std::string> placed;
   for (const auto &[tensor, shard] : map->items()) {
     if (!shard.is_string())
-      return makeError("'{0}': weight_map of '{1}' must be a string, found {2}",
-                       path, printable(tensor), kindOf(shard));
+      return makeError("'{0}': weight_map of '{1}' must be a string, found {2}", path,
+                       printable(tensor), kindOf(shard));
     const std::string &name = shard.get_ref<const std::string &>();
     if (!isPlainShardName(name))
       return makeError("'{0}': weight_map of '{1}' names '{2}'; expected a "
@@ -153,8 +150,8 @@ Error Checkpoint::openShards(StringRef indexPath) {
   for (const auto &[name, witness] : shardNames) {
     std::string path = joined(root, name);
     if (!sys::fs::exists(path))
-      return makeError("'{0}' places tensor '{1}' in '{2}', which is missing",
-                       indexPath, printable(witness), printable(name));
+      return makeError("'{0}' places tensor '{1}' in '{2}', which is missing", indexPath,
+                       printable(witness), printable(name));
     auto shard = SafeTensorsFile::open(path);
     if (!shard)
       return shard.takeError();
@@ -169,14 +166,13 @@ Error Checkpoint::openShards(StringRef indexPath) {
   if (!lost.empty())
     return makeError("'{0}' places tensor '{1}' in '{2}', which does not hold "
                      "it ({3} such tensors)",
-                     indexPath, printable(*lost.begin()),
-                     placed->lookup(*lost.begin()), lost.size());
+                     indexPath, printable(*lost.begin()), placed->lookup(*lost.begin()),
+                     lost.size());
   return Error::success();
 }
 
 /// Every tensor of the shard must be placed there by the index.
-Error Checkpoint::checkShard(const SafeTensorsFile &shard,
-                             const StringMap<std::string> &placed) {
+Error Checkpoint::checkShard(const SafeTensorsFile &shard, const StringMap<std::string> &placed) {
   StringRef shardName = sys::path::filename(shard.path());
   for (const TensorInfo &info : shard.tensors()) {
     auto it = placed.find(info.name);
@@ -208,8 +204,7 @@ Expected<TensorRef> Checkpoint::get(StringRef name) const {
                      "model.safetensors.index.json",
                      root);
   if (files.size() == 1)
-    return makeError("tensor '{0}' is missing in '{1}'", name,
-                     files.front()->path());
+    return makeError("tensor '{0}' is missing in '{1}'", name, files.front()->path());
   return makeError("tensor '{0}' is missing in '{1}': "
                    "model.safetensors.index.json does not list it",
                    name, root);

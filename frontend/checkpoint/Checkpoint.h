@@ -7,8 +7,7 @@
 //
 // The index and the shards must agree exactly. A folder without weights, or a
 // path to a config.json, opens as a checkpoint without weights.
-#ifndef MOEC_FRONTEND_CHECKPOINT_CHECKPOINT_H
-#define MOEC_FRONTEND_CHECKPOINT_CHECKPOINT_H
+#pragma once
 
 #include "frontend/Json.h"
 #include "frontend/safetensors/SafeTensors.h"
@@ -33,8 +32,7 @@ public:
   /// `path` is a folder or a config.json.
   static llvm::Expected<std::unique_ptr<Checkpoint>> open(llvm::StringRef path);
   /// A checkpoint without weights; `name` stands for the file in messages.
-  static llvm::Expected<std::unique_ptr<Checkpoint>>
-  fromConfig(Json config, llvm::StringRef name);
+  static llvm::Expected<std::unique_ptr<Checkpoint>> fromConfig(Json config, llvm::StringRef name);
 
   llvm::StringRef path() const { return root; }
   llvm::StringRef configPath() const { return configFile; }
@@ -43,18 +41,12 @@ public:
   llvm::StringRef modelType() const { return modelTypeName; }
 
   /// The raw texts, where the folder has the file.
-  const std::optional<std::string> &generationConfig() const {
-    return generationText;
-  }
+  const std::optional<std::string> &generationConfig() const { return generationText; }
   const std::optional<std::string> &tokenizer() const { return tokenizerText; }
-  const std::optional<std::string> &tokenizerConfig() const {
-    return tokenizerConfigText;
-  }
+  const std::optional<std::string> &tokenizerConfig() const { return tokenizerConfigText; }
 
   bool hasWeights() const { return !files.empty(); }
-  const std::vector<std::unique_ptr<SafeTensorsFile>> &shards() const {
-    return files;
-  }
+  const std::vector<std::unique_ptr<SafeTensorsFile>> &shards() const { return files; }
   std::optional<TensorRef> find(llvm::StringRef name) const;
   /// As find, but a missing tensor is an error that says where it was sought.
   llvm::Expected<TensorRef> get(llvm::StringRef name) const;
@@ -65,8 +57,7 @@ private:
   llvm::Error openOptionalTexts();
   llvm::Error openWeights();
   llvm::Error openShards(llvm::StringRef indexPath);
-  llvm::Error checkShard(const SafeTensorsFile &shard,
-                         const llvm::StringMap<std::string> &placed);
+  llvm::Error checkShard(const SafeTensorsFile &shard, const llvm::StringMap<std::string> &placed);
 
   std::string root, configFile;
   Json configJson;
@@ -77,5 +68,3 @@ private:
 };
 
 } // namespace moec::frontend
-
-#endif

@@ -9,8 +9,7 @@
 //   auto rank = config.nullableInt("q_lora_rank", 1, 1 << 20);
 //   config.harmless({"use_cache", "torch_dtype"});
 //   if (Error error = config.finish()) ...
-#ifndef MOEC_FRONTEND_CONFIG_CONFIG_H
-#define MOEC_FRONTEND_CONFIG_CONFIG_H
+#pragma once
 
 #include "frontend/Json.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -31,28 +30,22 @@ public:
   /// Bounds are inclusive. After a fault the returned value is within them, so
   /// that reading can go on.
   int64_t requiredInt(llvm::StringRef key, int64_t min, int64_t max);
-  int64_t optionalInt(llvm::StringRef key, int64_t otherwise, int64_t min,
-                      int64_t max);
+  int64_t optionalInt(llvm::StringRef key, int64_t otherwise, int64_t min, int64_t max);
   /// Absent and null mean nothing.
-  std::optional<int64_t> nullableInt(llvm::StringRef key, int64_t min,
-                                     int64_t max);
+  std::optional<int64_t> nullableInt(llvm::StringRef key, int64_t min, int64_t max);
   double requiredFloat(llvm::StringRef key, double min, double max);
-  double optionalFloat(llvm::StringRef key, double otherwise, double min,
-                       double max);
+  double optionalFloat(llvm::StringRef key, double otherwise, double min, double max);
   bool requiredBool(llvm::StringRef key);
   bool optionalBool(llvm::StringRef key, bool otherwise);
   std::string requiredString(llvm::StringRef key);
   std::string optionalString(llvm::StringRef key, llvm::StringRef otherwise);
   /// A string out of `supported`; absent means `supported[0]` unless required.
-  std::string requiredOneOf(llvm::StringRef key,
-                            llvm::ArrayRef<llvm::StringRef> supported);
-  std::string optionalOneOf(llvm::StringRef key,
-                            llvm::ArrayRef<llvm::StringRef> supported);
-  std::vector<int64_t> requiredIntList(llvm::StringRef key, size_t length,
-                                       int64_t min, int64_t max);
+  std::string requiredOneOf(llvm::StringRef key, llvm::ArrayRef<llvm::StringRef> supported);
+  std::string optionalOneOf(llvm::StringRef key, llvm::ArrayRef<llvm::StringRef> supported);
+  std::vector<int64_t> requiredIntList(llvm::StringRef key, size_t length, int64_t min,
+                                       int64_t max);
   /// Token ids come as one number or as a list; absent and null are empty.
-  std::vector<int64_t> optionalIntOrList(llvm::StringRef key, int64_t min,
-                                         int64_t max);
+  std::vector<int64_t> optionalIntOrList(llvm::StringRef key, int64_t min, int64_t max);
   /// A nested object; null when absent or null. Lives as long as this reader
   /// and is finished with it.
   ConfigReader *optionalObject(llvm::StringRef key);
@@ -72,12 +65,9 @@ private:
   ConfigReader(const Json &json, llvm::StringRef file, std::string prefix);
   const Json *take(llvm::StringRef key); // marks it read; null when absent
   const Json *require(llvm::StringRef key, llvm::StringRef expected);
-  void mismatch(llvm::StringRef key, llvm::StringRef expected,
-                const Json &found);
-  std::optional<int64_t> intValue(llvm::StringRef key, const Json &value,
-                                  int64_t min, int64_t max);
-  std::optional<double> floatValue(llvm::StringRef key, const Json &value,
-                                   double min, double max);
+  void mismatch(llvm::StringRef key, llvm::StringRef expected, const Json &found);
+  std::optional<int64_t> intValue(llvm::StringRef key, const Json &value, int64_t min, int64_t max);
+  std::optional<double> floatValue(llvm::StringRef key, const Json &value, double min, double max);
   std::string oneOf(llvm::StringRef key, const Json *value,
                     llvm::ArrayRef<llvm::StringRef> supported);
   void collect(std::vector<std::string> &all);
@@ -91,5 +81,3 @@ private:
 };
 
 } // namespace moec::frontend
-
-#endif

@@ -5,31 +5,56 @@
 using namespace llvm;
 using namespace moec::frontend;
 
-Expected<TensorRef> moec::frontend::getOfShape(const Checkpoint &checkpoint,
-                                               StringRef name,
+Expected<TensorRef> moec::frontend::getOfShape(const Checkpoint &checkpoint, StringRef name,
                                                ArrayRef<int64_t> shape) {
   auto tensor = checkpoint.get(name);
   if (tensor && tensor->shape() != shape)
     return makeError("'{0}': tensor '{1}' has shape {2}; the config asks for "
                      "{3}",
-                     tensor->file->path(), name, shapeString(tensor->shape()),
-                     shapeString(shape));
+                     tensor->file->path(), name, shapeString(tensor->shape()), shapeString(shape));
   return tensor;
+}
+
+std::vector<WeightRequest> WeightRequest::expand() const {
+  if (count == 0)
+    return {*this};
+  std::vector<WeightRequest> all;
+  auto [before, after] = StringRef(name).split("{}");
+  for (int64_t i = 0; i < count; ++i)
+    all.push_back({formatv("{0}{1}{2}", before, i, after), shape, quantizable, storedAs});
+  return all;
+}
+
+Expected<WeightSource> moec::frontend::resolveWeight(const QuantScheme &scheme,
+                                                     const Checkpoint &checkpoint,
+                                                     const WeightRequest &request) {
+  std::optional<WeightSource> first;
+  for (const WeightRequest &one : request.expand()) {
+    auto source = scheme.resolve(checkpoint, one);
+    if (!source)
+      return source;
+    if (!first)
+      first = std::move(*source);
+    else if (source->dtype != first->dtype || source->block != first->block)
+      return makeError("'{0}': tensor '{1}' is {2}, but '{3}' is {4}; the tensors of one stack "
+                       "must be stored alike",
+                       checkpoint.path(), source->name, dtypeName(source->dtype), first->name,
+                       dtypeName(first->dtype));
+  }
+  return std::move(*first);
 }
 
 /// "X.weight_scale_inv", "X.weight_scale", ...: stored beside a quantized
 /// weight by one format or another.
-static std::optional<TensorRef> findScale(const Checkpoint &checkpoint,
-                                          StringRef weight) {
+static std::optional<TensorRef> findScale(const Checkpoint &checkpoint, StringRef weight) {
   for (StringRef suffix : {"_scale_inv", "_scale"})
     if (auto scale = checkpoint.find((weight + suffix).str()))
       return scale;
   return std::nullopt;
 }
 
-Expected<WeightSource>
-moec::frontend::resolvePlain(const Checkpoint &checkpoint,
-                             const WeightRequest &request, DType assumed) {
+Expected<WeightSource> moec::frontend::resolvePlain(const Checkpoint &checkpoint,
+                                                    const WeightRequest &request, DType assumed) {
   WeightSource source;
   source.name = request.name;
   source.shape = request.shape;
@@ -43,13 +68,11 @@ moec::frontend::resolvePlain(const Checkpoint &checkpoint,
   if (!is_contained({DType::BF16, DType::F16, DType::F32}, source.dtype))
     return makeError("'{0}': tensor '{1}' is {2}; expected BF16, F16 or F32 "
                      "(the config describes no quantization for it)",
-                     tensor->file->path(), request.name,
-                     dtypeName(source.dtype));
+                     tensor->file->path(), request.name, dtypeName(source.dtype));
   if (auto scale = findScale(checkpoint, request.name))
     return makeError("'{0}': tensor '{1}' is a scale, but '{2}' is {3}, not "
                      "quantized",
-                     scale->file->path(), scale->name(), request.name,
-                     dtypeName(source.dtype));
+                     scale->file->path(), scale->name(), request.name, dtypeName(source.dtype));
   return source;
 }
 
@@ -78,15 +101,11 @@ static DType readDType(ConfigReader &config) {
   config.harmless({"dtype", "torch_dtype"});
   if (!config.has(key))
     return DType::BF16;
-  std::string name =
-      config.requiredOneOf(key, {"bfloat16", "float16", "float32"});
-  return name == "float16"   ? DType::F16
-         : name == "float32" ? DType::F32
-                             : DType::BF16;
+  std::string name = config.requiredOneOf(key, {"bfloat16", "float16", "float32"});
+  return name == "float16" ? DType::F16 : name == "float32" ? DType::F32 : DType::BF16;
 }
 
-std::unique_ptr<QuantScheme>
-moec::frontend::readQuantScheme(ConfigReader &config) {
+std::unique_ptr<QuantScheme> moec::frontend::readQuantScheme(ConfigReader &config) {
   DType assumed = readDType(config);
   ConfigReader *quantization = config.optionalObject("quantization_config");
   if (!quantization)

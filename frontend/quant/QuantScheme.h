@@ -2,8 +2,7 @@
 // which other tensors (scales) belong to it, and what each must look like. One
 // folder a scheme; families ask for a weight by its plain name and never hear
 // of schemes.
-#ifndef MOEC_FRONTEND_QUANT_QUANTSCHEME_H
-#define MOEC_FRONTEND_QUANT_QUANTSCHEME_H
+#pragma once
 
 #include "frontend/checkpoint/Checkpoint.h"
 #include "frontend/config/Config.h"
@@ -20,7 +19,13 @@ struct WeightRequest {
   bool quantizable = false;
   /// The element type when there are no weights to look at and the weight is
   /// not quantized: nothing means the config's dtype.
-  std::optional<DType> storedAs;
+  std::optional<DType> storedAs = std::nullopt;
+  /// Not 0: `count` tensors of `shape`, the `{}` in the name standing for
+  /// 0 .. count-1.
+  int64_t count = 0;
+
+  /// The tensors one by one; itself when count is 0.
+  std::vector<WeightRequest> expand() const;
 };
 
 /// A weight as it is stored.
@@ -46,11 +51,16 @@ public:
   /// Whether the checkpoint asks for inputs of quantized linears to be
   /// quantized at run time.
   virtual bool quantizesActivations() const { return false; }
-  /// Finds and checks the tensors of one weight. Without weights in the
+  /// Finds and checks the tensors of one weight (count 0). Without weights in the
   /// checkpoint: what a checkpoint of this scheme would hold.
-  virtual llvm::Expected<WeightSource>
-  resolve(const Checkpoint &checkpoint, const WeightRequest &request) const = 0;
+  virtual llvm::Expected<WeightSource> resolve(const Checkpoint &checkpoint,
+                                               const WeightRequest &request) const = 0;
 };
+
+/// Resolves a request of any count. The tensors of a stack must be stored alike;
+/// what is returned is the first.
+llvm::Expected<WeightSource> resolveWeight(const QuantScheme &scheme, const Checkpoint &checkpoint,
+                                           const WeightRequest &request);
 
 /// The scheme of an opened config: marks `quantization_config` and
 /// `torch_dtype` as read; faults go to `config`. Never null: after a fault, the
@@ -58,5 +68,3 @@ public:
 std::unique_ptr<QuantScheme> readQuantScheme(ConfigReader &config);
 
 } // namespace moec::frontend
-
-#endif

@@ -47,8 +47,7 @@ public:
   bool end_array() override;
   bool parse_error(size_t position, const std::string &,
                    const nlohmann::detail::exception &) override {
-    return fail("the header is not valid JSON, syntax error at byte " +
-                std::to_string(position));
+    return fail("the header is not valid JSON, syntax error at byte " + std::to_string(position));
   }
 
 private:
@@ -92,15 +91,12 @@ bool HeaderEvents::unexpected(std::string what) {
     return fail("'__metadata__' must map strings to strings, found " + what +
                 (current.empty() ? "" : " for '" + printable(current) + "'"));
   case Where::Names:
-    return fail("'" + printable(current) + "' must be an object, found " +
-                what);
+    return fail("'" + printable(current) + "' must be an object, found " + what);
   case Where::Dtype:
-    return fail("tensor '" + printable(current) +
-                "': dtype must be a string, found " + what);
+    return fail("tensor '" + printable(current) + "': dtype must be a string, found " + what);
   case Where::BeforeList:
   case Where::List:
-    return fail("tensor '" + printable(current) +
-                "': " + (listIsShape ? "shape" : "data_offsets") +
+    return fail("tensor '" + printable(current) + "': " + (listIsShape ? "shape" : "data_offsets") +
                 " must be a list of non-negative integers, found " + what);
   case Where::Tensor:
   case Where::End:
@@ -129,8 +125,7 @@ bool HeaderEvents::string(string_t &value) {
     return unexpected("a string");
   dtype = parseDType(value);
   if (!dtype)
-    return fail("tensor '" + printable(current) + "': unknown dtype '" +
-                printable(value) + "'");
+    return fail("tensor '" + printable(current) + "': unknown dtype '" + printable(value) + "'");
   where = Where::Tensor;
   return true;
 }
@@ -154,15 +149,14 @@ bool HeaderEvents::tensorField(const std::string &name) {
   bool twice = (name == "dtype" && dtype) || (name == "shape" && shape) ||
                (name == "data_offsets" && offsets);
   if (twice)
-    return fail("tensor '" + printable(current) + "': '" + name +
-                "' is given twice");
+    return fail("tensor '" + printable(current) + "': '" + name + "' is given twice");
   if (name == "dtype") {
     where = Where::Dtype;
     return true;
   }
   if (name != "shape" && name != "data_offsets")
-    return fail("tensor '" + printable(current) + "': unknown field '" +
-                printable(name) + "'; expected dtype, shape and data_offsets");
+    return fail("tensor '" + printable(current) + "': unknown field '" + printable(name) +
+                "'; expected dtype, shape and data_offsets");
   listIsShape = name == "shape";
   where = Where::BeforeList;
   return true;
@@ -203,8 +197,7 @@ bool HeaderEvents::end_object() {
                  : !shape ? "shape"
                           : "data_offsets"));
   if (offsets->size() != 2)
-    return fail("tensor '" + printable(current) +
-                "': data_offsets must be [begin, end], found " +
+    return fail("tensor '" + printable(current) + "': data_offsets must be [begin, end], found " +
                 std::to_string(offsets->size()) + " numbers");
   TensorInfo info;
   info.name = current;
@@ -231,15 +224,14 @@ bool HeaderEvents::end_array() {
 }
 
 /// One tensor against its own fields and the file's size.
-static Error checkTensor(const TensorInfo &tensor, uint64_t dataStart,
-                         uint64_t dataSize, StringRef path) {
+static Error checkTensor(const TensorInfo &tensor, uint64_t dataStart, uint64_t dataSize,
+                         StringRef path) {
   std::string name = printable(tensor.name);
   auto expected = byteSizeOf(tensor.dtype, tensor.shape);
   if (!expected)
     return makeError("'{0}': tensor '{1}': {2} of shape {3} has no valid size "
                      "in bytes",
-                     path, name, dtypeName(tensor.dtype),
-                     shapeString(tensor.shape));
+                     path, name, dtypeName(tensor.dtype), shapeString(tensor.shape));
   if (tensor.begin > tensor.end)
     return makeError("'{0}': tensor '{1}': data_offsets [{2}, {3}] end before "
                      "they begin",
@@ -247,8 +239,8 @@ static Error checkTensor(const TensorInfo &tensor, uint64_t dataStart,
   if (tensor.byteSize() != *expected)
     return makeError("'{0}': tensor '{1}': {2} of shape {3} needs {4} bytes, "
                      "data_offsets span {5}",
-                     path, name, dtypeName(tensor.dtype),
-                     shapeString(tensor.shape), *expected, tensor.byteSize());
+                     path, name, dtypeName(tensor.dtype), shapeString(tensor.shape), *expected,
+                     tensor.byteSize());
   if (tensor.end > dataSize)
     return makeError("'{0}': tensor '{1}' ends at byte {2} of the data, which "
                      "has {3}; the file is cut short or its header lies",
@@ -263,16 +255,14 @@ static Error checkTensor(const TensorInfo &tensor, uint64_t dataStart,
 }
 
 /// Sorted tensors must lie end to end and fill the data section.
-static Error checkCover(const SafeTensorsHeader &header, uint64_t dataSize,
-                        StringRef path) {
+static Error checkCover(const SafeTensorsHeader &header, uint64_t dataSize, StringRef path) {
   uint64_t reached = 0;
   const TensorInfo *previous = nullptr;
   for (const TensorInfo &tensor : header.tensors) {
     if (tensor.begin < reached)
       return makeError("'{0}': tensors '{1}' and '{2}' overlap at byte {3} of "
                        "the data",
-                       path, printable(previous->name), printable(tensor.name),
-                       tensor.begin);
+                       path, printable(previous->name), printable(tensor.name), tensor.begin);
     if (tensor.begin > reached)
       return makeError("'{0}': {1} bytes before tensor '{2}' belong to no "
                        "tensor",
@@ -281,16 +271,13 @@ static Error checkCover(const SafeTensorsHeader &header, uint64_t dataSize,
     previous = &tensor;
   }
   if (reached != dataSize)
-    return makeError("'{0}': the last {1} bytes belong to no tensor", path,
-                     dataSize - reached);
+    return makeError("'{0}': the last {1} bytes belong to no tensor", path, dataSize - reached);
   return Error::success();
 }
 
-Expected<SafeTensorsHeader> SafeTensorsHeader::parse(ArrayRef<uint8_t> file,
-                                                     StringRef path) {
+Expected<SafeTensorsHeader> SafeTensorsHeader::parse(ArrayRef<uint8_t> file, StringRef path) {
   if (file.size() < 8)
-    return makeError("'{0}' has {1} bytes; a safetensors file has at least 8",
-                     path, file.size());
+    return makeError("'{0}' has {1} bytes; a safetensors file has at least 8", path, file.size());
   uint64_t length = support::endian::read64le(file.data());
   if (length > maxHeaderBytes)
     return makeError("'{0}': the header claims {1} bytes; at most {2} are "
@@ -313,8 +300,7 @@ Expected<SafeTensorsHeader> SafeTensorsHeader::parse(ArrayRef<uint8_t> file,
       return error;
   std::sort(header.tensors.begin(), header.tensors.end(),
             [](const TensorInfo &a, const TensorInfo &b) {
-              return std::tie(a.begin, a.end, a.name) <
-                     std::tie(b.begin, b.end, b.name);
+              return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
             });
   if (Error error = checkCover(header, dataSize, path))
     return error;

@@ -13,21 +13,16 @@ struct DTypeRow {
 } // namespace
 
 static constexpr DTypeRow dtypes[] = {
-    {DType::BOOL, "BOOL", 8},       {DType::F4, "F4", 4},
-    {DType::F6_E2M3, "F6_E2M3", 6}, {DType::F6_E3M2, "F6_E3M2", 6},
-    {DType::U8, "U8", 8},           {DType::I8, "I8", 8},
-    {DType::F8_E5M2, "F8_E5M2", 8}, {DType::F8_E4M3, "F8_E4M3", 8},
-    {DType::F8_E8M0, "F8_E8M0", 8}, {DType::I16, "I16", 16},
-    {DType::U16, "U16", 16},        {DType::F16, "F16", 16},
-    {DType::BF16, "BF16", 16},      {DType::I32, "I32", 32},
-    {DType::U32, "U32", 32},        {DType::F32, "F32", 32},
-    {DType::C64, "C64", 64},        {DType::F64, "F64", 64},
+    {DType::BOOL, "BOOL", 8},       {DType::F4, "F4", 4},           {DType::F6_E2M3, "F6_E2M3", 6},
+    {DType::F6_E3M2, "F6_E3M2", 6}, {DType::U8, "U8", 8},           {DType::I8, "I8", 8},
+    {DType::F8_E5M2, "F8_E5M2", 8}, {DType::F8_E4M3, "F8_E4M3", 8}, {DType::F8_E8M0, "F8_E8M0", 8},
+    {DType::I16, "I16", 16},        {DType::U16, "U16", 16},        {DType::F16, "F16", 16},
+    {DType::BF16, "BF16", 16},      {DType::I32, "I32", 32},        {DType::U32, "U32", 32},
+    {DType::F32, "F32", 32},        {DType::C64, "C64", 64},        {DType::F64, "F64", 64},
     {DType::I64, "I64", 64},        {DType::U64, "U64", 64},
 };
 
-static const DTypeRow &rowOf(DType dtype) {
-  return dtypes[static_cast<size_t>(dtype)];
-}
+static const DTypeRow &rowOf(DType dtype) { return dtypes[static_cast<size_t>(dtype)]; }
 
 StringRef moec::frontend::dtypeName(DType dtype) { return rowOf(dtype).name; }
 
@@ -40,8 +35,7 @@ std::optional<DType> moec::frontend::parseDType(StringRef name) {
   return std::nullopt;
 }
 
-std::optional<uint64_t> moec::frontend::byteSizeOf(DType dtype,
-                                                   ArrayRef<int64_t> shape) {
+std::optional<uint64_t> moec::frontend::byteSizeOf(DType dtype, ArrayRef<int64_t> shape) {
   int64_t bits = bitsOf(dtype);
   bool empty = false;
   for (int64_t dim : shape) {
@@ -59,8 +53,7 @@ std::optional<uint64_t> moec::frontend::byteSizeOf(DType dtype,
   return static_cast<uint64_t>(bits / 8);
 }
 
-Expected<std::unique_ptr<SafeTensorsFile>>
-SafeTensorsFile::open(StringRef path) {
+Expected<std::unique_ptr<SafeTensorsFile>> SafeTensorsFile::open(StringRef path) {
   std::unique_ptr<SafeTensorsFile> file(new SafeTensorsFile);
   file->filePath = path.str();
   auto mapping = MappedFile::open(path);
@@ -82,6 +75,5 @@ const TensorInfo *SafeTensorsFile::find(StringRef name) const {
 }
 
 ArrayRef<uint8_t> SafeTensorsFile::bytes(const TensorInfo &tensor) const {
-  return mapping->bytes().slice(header.dataStart + tensor.begin,
-                                tensor.byteSize());
+  return mapping->bytes().slice(header.dataStart + tensor.begin, tensor.byteSize());
 }

@@ -3,8 +3,7 @@
 // checked whole before a single tensor is shown: what `SafeTensorsFile` hands
 // out lies inside the file, is aligned to its element, overlaps nothing and is
 // as long as its dtype and shape say.
-#ifndef MOEC_FRONTEND_SAFETENSORS_SAFETENSORS_H
-#define MOEC_FRONTEND_SAFETENSORS_SAFETENSORS_H
+#pragma once
 
 #include "frontend/Files.h"
 #include "llvm/ADT/SmallVector.h"
@@ -73,21 +72,16 @@ std::optional<uint64_t> byteSizeOf(DType dtype, llvm::ArrayRef<int64_t> shape);
 /// A file on disk, mapped.
 class SafeTensorsFile {
 public:
-  static llvm::Expected<std::unique_ptr<SafeTensorsFile>>
-  open(llvm::StringRef path);
+  static llvm::Expected<std::unique_ptr<SafeTensorsFile>> open(llvm::StringRef path);
 
   llvm::StringRef path() const { return filePath; }
   const std::vector<TensorInfo> &tensors() const { return header.tensors; }
-  const std::map<std::string, std::string> &metadata() const {
-    return header.metadata;
-  }
+  const std::map<std::string, std::string> &metadata() const { return header.metadata; }
   /// Null when there is none of that name.
   const TensorInfo *find(llvm::StringRef name) const;
   llvm::ArrayRef<uint8_t> bytes(const TensorInfo &tensor) const;
   /// See MappedFile::dropPages.
-  void dropPages(const TensorInfo &tensor) const {
-    mapping->dropPages(bytes(tensor));
-  }
+  void dropPages(const TensorInfo &tensor) const { mapping->dropPages(bytes(tensor)); }
 
 private:
   SafeTensorsFile() = default;
@@ -128,5 +122,3 @@ private:
 };
 
 } // namespace moec::frontend
-
-#endif

@@ -10,10 +10,9 @@ using namespace moec::frontend;
 
 /// The header's JSON, padded with spaces so that the data begins at a multiple
 /// of 8. `dataSize` gets the sum of all tensors' bytes.
-static Expected<std::string>
-headerText(ArrayRef<SafeTensorsWriter::Entry> entries,
-           const std::map<std::string, std::string> &metadata, StringRef path,
-           uint64_t &dataSize) {
+static Expected<std::string> headerText(ArrayRef<SafeTensorsWriter::Entry> entries,
+                                        const std::map<std::string, std::string> &metadata,
+                                        StringRef path, uint64_t &dataSize) {
   nlohmann::ordered_json root = nlohmann::ordered_json::object();
   if (!metadata.empty())
     root["__metadata__"] = metadata;
@@ -23,20 +22,17 @@ headerText(ArrayRef<SafeTensorsWriter::Entry> entries,
   StringSet<> names;
   for (const auto &entry : entries) {
     if (!names.insert(entry.name).second)
-      return makeError("'{0}': tensor '{1}' is to be written twice", path,
-                       entry.name);
+      return makeError("'{0}': tensor '{1}' is to be written twice", path, entry.name);
     auto size = byteSizeOf(entry.dtype, entry.shape);
     if (!size)
-      return makeError("'{0}': tensor '{1}' has no valid size", path,
-                       entry.name);
+      return makeError("'{0}': tensor '{1}' has no valid size", path, entry.name);
     nlohmann::ordered_json value;
     value["dtype"] = dtypeName(entry.dtype).str();
-    value["shape"] =
-        std::vector<int64_t>(entry.shape.begin(), entry.shape.end());
+    value["shape"] = std::vector<int64_t>(entry.shape.begin(), entry.shape.end());
     value["data_offsets"] = {dataSize, dataSize + *size};
     dataSize += *size;
-    text += (text.size() > 1 ? "," : "") +
-            nlohmann::ordered_json(entry.name).dump() + ":" + value.dump();
+    text += (text.size() > 1 ? "," : "") + nlohmann::ordered_json(entry.name).dump() + ":" +
+            value.dump();
   }
   text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -48,9 +44,8 @@ SafeTensorsWriter::create(StringRef path, std::vector<Entry> entries,
                           const std::map<std::string, std::string> &metadata) {
   std::vector<Entry> ordered;
   for (unsigned bits : {64, 32, 16, 8, 6, 4})
-    llvm::copy_if(
-        entries, std::back_inserter(ordered),
-        [&](const Entry &entry) { return bitsOf(entry.dtype) == bits; });
+    llvm::copy_if(entries, std::back_inserter(ordered),
+                  [&](const Entry &entry) { return bitsOf(entry.dtype) == bits; });
   std::unique_ptr<SafeTensorsWriter> writer(new SafeTensorsWriter);
   auto header = headerText(ordered, metadata, path, writer->missing);
   if (!header)
@@ -80,7 +75,6 @@ Error SafeTensorsWriter::append(ArrayRef<uint8_t> bytes) {
 
 Error SafeTensorsWriter::finish() {
   if (missing)
-    return makeError("'{0}': {1} bytes fewer than the header promises", path,
-                     missing);
+    return makeError("'{0}': {1} bytes fewer than the header promises", path, missing);
   return file->commit();
 }

@@ -1,8 +1,7 @@
 // The config of the deepseek_v3 family (DeepSeek-V3, -R1, -R1-Zero), read from
 // config.json. Every key that changes what is computed is a field here or is
 // checked to hold the one value that the family implements.
-#ifndef MOEC_MODELS_DEEPSEEK_V3_CONFIG_H
-#define MOEC_MODELS_DEEPSEEK_V3_CONFIG_H
+#pragma once
 
 #include "frontend/config/Config.h"
 #include "frontend/quant/QuantScheme.h"
@@ -51,9 +50,6 @@ struct Config {
 };
 
 /// All faults of the config come in one error, a line each.
-llvm::Expected<Config> readConfig(const frontend::Json &json,
-                                  llvm::StringRef file);
+llvm::Expected<Config> readConfig(const frontend::Json &json, llvm::StringRef file);
 
 } // namespace moec::models::deepseek_v3
-
-#endif

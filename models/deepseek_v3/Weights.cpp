@@ -5,109 +5,150 @@ using namespace llvm;
 using namespace moec::frontend;
 using namespace moec::models::deepseek_v3;
 
-namespace {
-
-/// Collects the tensors below one name prefix.
-class Collector {
-public:
-  Collector(const Config &config, std::vector<WeightRequest> &all)
-      : config(config), all(all) {}
-
-  void plain(const std::string &name, SmallVector<int64_t, 4> shape) {
-    all.push_back({name + ".weight", std::move(shape), false, std::nullopt});
-  }
-  void linear(const std::string &name, int64_t out, int64_t in) {
-    all.push_back({name + ".weight", {out, in}, true, std::nullopt});
-  }
-  void attention(const std::string &prefix);
-  void swiglu(const std::string &prefix, int64_t intermediate);
-  void experts(const std::string &prefix);
-  void layer(int64_t index);
-  void mtpLayer(int64_t index);
-
-private:
-  const Config &config;
-  std::vector<WeightRequest> &all;
-};
-
-} // namespace
-
-static std::string layerName(int64_t index) {
-  return formatv("model.layers.{0}.", index).str();
+static WeightRequest plain(const std::string &name, SmallVector<int64_t, 4> shape) {
+  return {name + ".weight", std::move(shape), /*quantizable=*/false};
 }
 
-void Collector::attention(const std::string &prefix) {
+static WeightRequest linear(const std::string &name, int64_t out, int64_t in, int64_t count = 0) {
+  return {name + ".weight", {out, in}, /*quantizable=*/true, std::nullopt, count};
+}
+
+static AttentionWeights attentionWeights(const Config &config, const std::string &prefix) {
   int64_t hidden = config.hiddenSize, heads = config.numHeads;
   int64_t queries = heads * config.qkHeadDim();
+  AttentionWeights weights;
   if (config.qLoraRank) {
-    linear(prefix + "q_a_proj", *config.qLoraRank, hidden);
-    plain(prefix + "q_a_layernorm", {*config.qLoraRank});
-    linear(prefix + "q_b_proj", queries, *config.qLoraRank);
+    weights.qA = linear(prefix + ".q_a_proj", *config.qLoraRank, hidden);
+    weights.qANorm = plain(prefix + ".q_a_layernorm", {*config.qLoraRank});
+    weights.qB = linear(prefix + ".q_b_proj", queries, *config.qLoraRank);
   } else {
-    linear(prefix + "q_proj", queries, hidden);
+    weights.q = linear(prefix + ".q_proj", queries, hidden);
   }
-  linear(prefix + "kv_a_proj_with_mqa",
-         config.kvLoraRank + config.qkRopeHeadDim, hidden);
-  plain(prefix + "kv_a_layernorm", {config.kvLoraRank});
-  linear(prefix + "kv_b_proj", heads * (config.qkNopeHeadDim + config.vHeadDim),
-         config.kvLoraRank);
-  linear(prefix + "o_proj", hidden, heads * config.vHeadDim);
+  weights.kvA =
+      linear(prefix + ".kv_a_proj_with_mqa", config.kvLoraRank + config.qkRopeHeadDim, hidden);
+  weights.kvANorm = plain(prefix + ".kv_a_layernorm", {config.kvLoraRank});
+  weights.kvB = linear(prefix + ".kv_b_proj", heads * (config.qkNopeHeadDim + config.vHeadDim),
+                       config.kvLoraRank);
+  weights.o = linear(prefix + ".o_proj", hidden, heads * config.vHeadDim);
+  return weights;
 }
 
-void Collector::swiglu(const std::string &prefix, int64_t intermediate) {
-  linear(prefix + "gate_proj", intermediate, config.hiddenSize);
-  linear(prefix + "up_proj", intermediate, config.hiddenSize);
-  linear(prefix + "down_proj", config.hiddenSize, intermediate);
-}
-
-void Collector::experts(const std::string &prefix) {
-  plain(prefix + "gate", {config.numExperts, config.hiddenSize});
-  all.push_back({prefix + "gate.e_score_correction_bias",
-                 {config.numExperts},
-                 false,
-                 DType::F32});
-  for (int64_t expert = 0; expert < config.numExperts; ++expert)
-    swiglu(formatv("{0}experts.{1}.", prefix, expert),
-           config.moeIntermediateSize);
-  if (config.numSharedExperts)
-    swiglu(prefix + "shared_experts.",
-           config.numSharedExperts * config.moeIntermediateSize);
-}
-
-void Collector::layer(int64_t index) {
-  std::string prefix = layerName(index);
-  plain(prefix + "input_layernorm", {config.hiddenSize});
-  attention(prefix + "self_attn.");
-  plain(prefix + "post_attention_layernorm", {config.hiddenSize});
-  if (config.isMoeLayer(index))
-    experts(prefix + "mlp.");
-  else
-    swiglu(prefix + "mlp.", config.intermediateSize);
-}
-
-void Collector::mtpLayer(int64_t index) {
-  std::string prefix = layerName(index);
+static SwigluWeights swigluWeights(const Config &config, const std::string &prefix,
+                                   int64_t intermediate, int64_t count = 0) {
   int64_t hidden = config.hiddenSize;
-  plain(prefix + "embed_tokens", {config.vocabSize, hidden});
-  plain(prefix + "enorm", {hidden});
-  plain(prefix + "hnorm", {hidden});
-  plain(prefix + "eh_proj", {hidden, 2 * hidden});
-  layer(index);
-  plain(prefix + "shared_head.norm", {hidden});
-  plain(prefix + "shared_head.head", {config.vocabSize, hidden});
+  return {linear(prefix + ".gate_proj", intermediate, hidden, count),
+          linear(prefix + ".up_proj", intermediate, hidden, count),
+          linear(prefix + ".down_proj", hidden, intermediate, count)};
 }
 
-std::vector<WeightRequest>
-moec::models::deepseek_v3::listWeights(const Config &config) {
-  std::vector<WeightRequest> all;
-  Collector collect(config, all);
-  collect.plain("model.embed_tokens", {config.vocabSize, config.hiddenSize});
+static MoeWeights moeWeights(const Config &config, const std::string &prefix) {
+  MoeWeights weights;
+  weights.router = plain(prefix + ".gate", {config.numExperts, config.hiddenSize});
+  weights.routerBias = {
+      prefix + ".gate.e_score_correction_bias", {config.numExperts}, false, DType::F32};
+  weights.experts =
+      swigluWeights(config, prefix + ".experts.{}", config.moeIntermediateSize, config.numExperts);
+  if (config.numSharedExperts)
+    weights.shared = swigluWeights(config, prefix + ".shared_experts",
+                                   config.numSharedExperts * config.moeIntermediateSize);
+  return weights;
+}
+
+static LayerWeights layerWeights(const Config &config, int64_t index) {
+  LayerWeights weights;
+  weights.prefix = formatv("model.layers.{0}", index).str();
+  const std::string &prefix = weights.prefix;
+  weights.inputNorm = plain(prefix + ".input_layernorm", {config.hiddenSize});
+  weights.attention = attentionWeights(config, prefix + ".self_attn");
+  weights.postAttentionNorm = plain(prefix + ".post_attention_layernorm", {config.hiddenSize});
+  if (config.isMoeLayer(index))
+    weights.moe = moeWeights(config, prefix + ".mlp");
+  else
+    weights.dense = swigluWeights(config, prefix + ".mlp", config.intermediateSize);
+  return weights;
+}
+
+static MtpWeights mtpWeights(const Config &config, int64_t index) {
+  int64_t hidden = config.hiddenSize, vocab = config.vocabSize;
+  MtpWeights weights;
+  weights.layer = layerWeights(config, index);
+  const std::string &prefix = weights.layer.prefix;
+  weights.embedding = plain(prefix + ".embed_tokens", {vocab, hidden});
+  weights.embeddingNorm = plain(prefix + ".enorm", {hidden});
+  weights.hiddenNorm = plain(prefix + ".hnorm", {hidden});
+  weights.projection = plain(prefix + ".eh_proj", {hidden, 2 * hidden});
+  weights.norm = plain(prefix + ".shared_head.norm", {hidden});
+  weights.head = plain(prefix + ".shared_head.head", {vocab, hidden});
+  return weights;
+}
+
+ModelWeights moec::models::deepseek_v3::modelWeights(const Config &config) {
+  ModelWeights weights;
+  weights.embedding = plain("model.embed_tokens", {config.vocabSize, config.hiddenSize});
   for (int64_t index = 0; index < config.numLayers; ++index)
-    collect.layer(index);
-  collect.plain("model.norm", {config.hiddenSize});
-  if (!config.tieWordEmbeddings)
-    collect.plain("lm_head", {config.vocabSize, config.hiddenSize});
+    weights.layers.push_back(layerWeights(config, index));
+  weights.norm = plain("model.norm", {config.hiddenSize});
+  weights.head = config.tieWordEmbeddings ? weights.embedding
+                                          : plain("lm_head", {config.vocabSize, config.hiddenSize});
   for (int64_t index = 0; index < config.numMtpLayers; ++index)
-    collect.mtpLayer(config.numLayers + index);
-  return all;
+    weights.mtp.push_back(mtpWeights(config, config.numLayers + index));
+  return weights;
+}
+
+//===-- The flat list ----------------------------------------------------------===//
+
+namespace {
+struct Flattener {
+  std::vector<WeightRequest> all;
+
+  void add(const WeightRequest &request) { append_range(all, request.expand()); }
+  void add(const std::optional<WeightRequest> &request) {
+    if (request)
+      add(*request);
+  }
+  void add(const AttentionWeights &weights) {
+    for (const auto *request : {&weights.q, &weights.qA, &weights.qANorm, &weights.qB})
+      add(*request);
+    for (const auto *request : {&weights.kvA, &weights.kvANorm, &weights.kvB, &weights.o})
+      add(*request);
+  }
+  void add(const SwigluWeights &weights) {
+    for (const auto *request : {&weights.gate, &weights.up, &weights.down})
+      add(*request);
+  }
+  void add(const LayerWeights &weights) {
+    add(weights.inputNorm);
+    add(weights.attention);
+    add(weights.postAttentionNorm);
+    if (weights.dense)
+      add(*weights.dense);
+    if (!weights.moe)
+      return;
+    add(weights.moe->router);
+    add(weights.moe->routerBias);
+    add(weights.moe->experts);
+    if (weights.moe->shared)
+      add(*weights.moe->shared);
+  }
+};
+} // namespace
+
+std::vector<WeightRequest> moec::models::deepseek_v3::listWeights(const Config &config) {
+  ModelWeights weights = modelWeights(config);
+  Flattener list;
+  list.add(weights.embedding);
+  for (const LayerWeights &layer : weights.layers)
+    list.add(layer);
+  list.add(weights.norm);
+  if (!config.tieWordEmbeddings)
+    list.add(weights.head);
+  for (const MtpWeights &mtp : weights.mtp) {
+    for (const auto *request :
+         {&mtp.embedding, &mtp.embeddingNorm, &mtp.hiddenNorm, &mtp.projection})
+      list.add(*request);
+    list.add(mtp.layer);
+    list.add(mtp.norm);
+    list.add(mtp.head);
+  }
+  return std::move(list.all);
 }

@@ -25,8 +25,7 @@ protected:
 } // namespace
 
 TEST_F(Sharded, Opens) {
-  EXPECT_EQ(openWith(R"({"a": "one.safetensors", "b": "two.safetensors"})"),
-            "(no error)");
+  EXPECT_EQ(openWith(R"({"a": "one.safetensors", "b": "two.safetensors"})"), "(no error)");
   auto checkpoint = valueOf(Checkpoint::open(folder.path()));
   EXPECT_EQ(checkpoint->modelType(), "m");
   EXPECT_EQ(checkpoint->shards().size(), 2u);
@@ -61,9 +60,9 @@ TEST_F(Sharded, TensorInAnotherShard) {
 }
 
 TEST_F(Sharded, ShardNamesStayInTheFolder) {
-  for (const char *name : {"../one.safetensors", "/one.safetensors",
-                           "x/one.safetensors", ".safetensors", "..", "one.bin",
-                           "x\\\\one.safetensors", "one\\u0000.safetensors"})
+  for (const char *name :
+       {"../one.safetensors", "/one.safetensors", "x/one.safetensors", ".safetensors", "..",
+        "one.bin", "x\\\\one.safetensors", "one\\u0000.safetensors"})
     EXPECT_HAS(openWith("{\"a\": \"" + std::string(name) + "\"}"),
                "expected a *.safetensors file in the same folder")
         << name;
@@ -71,14 +70,12 @@ TEST_F(Sharded, ShardNamesStayInTheFolder) {
 
 TEST_F(Sharded, IndexOfTheWrongForm) {
   EXPECT_HAS(openWith("[]"), "must hold an object 'weight_map'");
-  EXPECT_HAS(openWith(R"({"a": 3})"),
-             "weight_map of 'a' must be a string, found an "
-             "integer");
+  EXPECT_HAS(openWith(R"({"a": 3})"), "weight_map of 'a' must be a string, found an "
+                                      "integer");
   EXPECT_HAS(openWith(R"({"a": "one.safetensors", "a": "two.safetensors"})"),
              "name 'a' is given twice");
   folder.write("model.safetensors.index.json", "[]");
-  EXPECT_HAS(errorOf(Checkpoint::open(folder.path())),
-             "must hold an object 'weight_map'");
+  EXPECT_HAS(errorOf(Checkpoint::open(folder.path())), "must hold an object 'weight_map'");
 }
 
 TEST_F(Sharded, DamagedShard) {
@@ -114,10 +111,8 @@ TEST(Checkpoint, OnlyAConfig) {
 
 TEST(Checkpoint, ConfigFaults) {
   TestFolder folder;
-  EXPECT_HAS(errorOf(Checkpoint::open(folder.path())),
-             "config.json': No such file");
-  EXPECT_HAS(errorOf(Checkpoint::open(folder.path("nowhere"))),
-             "nowhere': No such file");
+  EXPECT_HAS(errorOf(Checkpoint::open(folder.path())), "config.json': No such file");
+  EXPECT_HAS(errorOf(Checkpoint::open(folder.path("nowhere"))), "nowhere': No such file");
   std::pair<const char *, const char *> faults[] = {
       {"[]", "must hold an object, found a list"},
       {"{}", "key 'model_type' must be a string, found nothing"},
@@ -131,19 +126,16 @@ TEST(Checkpoint, ConfigFaults) {
     EXPECT_HAS(errorOf(Checkpoint::open(folder.path())), message);
   }
   folder.write("config.json", std::string(100000, '['));
-  EXPECT_HAS(errorOf(Checkpoint::open(folder.path())),
-             "nested deeper than 64 levels");
+  EXPECT_HAS(errorOf(Checkpoint::open(folder.path())), "nested deeper than 64 levels");
 }
 
 TEST(Checkpoint, GoldensOpen) {
   auto sharded = valueOf(Checkpoint::open(golden("deepseek_v3")));
   EXPECT_EQ(sharded->shards().size(), 2u);
   auto fp8 = valueOf(Checkpoint::open(golden("deepseek_v3_fp8")));
-  EXPECT_EQ(valueOf(fp8->get("model.layers.0.mlp.up_proj.weight")).dtype(),
-            DType::F8_E4M3);
+  EXPECT_EQ(valueOf(fp8->get("model.layers.0.mlp.up_proj.weight")).dtype(), DType::F8_E4M3);
   auto plain = valueOf(Checkpoint::open(golden("deepseek_v3_noqlora")));
-  EXPECT_EQ(valueOf(plain->get("lm_head.weight")).shape(),
-            llvm::ArrayRef<int64_t>({320, 128}));
+  EXPECT_EQ(valueOf(plain->get("lm_head.weight")).shape(), llvm::ArrayRef<int64_t>({320, 128}));
   // The goldens themselves are such files as well.
   valueOf(SafeTensorsFile::open(golden("deepseek_v3/golden.safetensors")));
 }

@@ -28,8 +28,7 @@ TEST(Config, ReadsEachKind) {
   EXPECT_EQ(c.config.optionalString("absent", "y"), "y");
   EXPECT_EQ(c.config.requiredOneOf("s", {"w", "x"}), "x");
   EXPECT_EQ(c.config.optionalOneOf("absent", {"w", "x"}), "w");
-  EXPECT_EQ(c.config.requiredIntList("list", 2, 0, 9),
-            (std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(c.config.requiredIntList("list", 2, 0, 9), (std::vector<int64_t>{1, 2}));
   EXPECT_EQ(c.config.optionalIntOrList("one", 0, 9), std::vector<int64_t>{7});
   EXPECT_EQ(c.config.optionalIntOrList("list", 0, 9).size(), 2u);
   EXPECT_EQ(c.config.optionalIntOrList("null", 0, 9).size(), 0u);
@@ -49,43 +48,34 @@ TEST(Config, FaultsNameFileKeyFoundAndExpected) {
             "'c.json': key 'k' is missing; expected an integer from 1 to 9");
   EXPECT_EQ(faultOf(R"({"k": 0})", [](auto &c) { c.requiredInt("k", 1, 9); }),
             "'c.json': key 'k' must be an integer from 1 to 9, found 0");
-  EXPECT_EQ(faultOf(R"({"k": 18446744073709551615})",
-                    [](auto &c) { c.optionalInt("k", 1, 1, 9); }),
+  EXPECT_EQ(faultOf(R"({"k": 18446744073709551615})", [](auto &c) { c.optionalInt("k", 1, 1, 9); }),
             "'c.json': key 'k' must be an integer from 1 to 9, found "
             "18446744073709551615");
   EXPECT_EQ(faultOf(R"({"k": 1.5})", [](auto &c) { c.nullableInt("k", 1, 9); }),
             "'c.json': key 'k' must be an integer from 1 to 9, found 1.5");
-  EXPECT_EQ(
-      faultOf(R"({"k": null})", [](auto &c) { c.requiredInt("k", 1, 9); }),
-      "'c.json': key 'k' must be an integer from 1 to 9, found null");
-  EXPECT_HAS(
-      faultOf(R"({"k": "1"})", [](auto &c) { c.requiredFloat("k", 0, 1); }),
-      "'k' must be a number from 0.00 to 1.00, found \"1\"");
+  EXPECT_EQ(faultOf(R"({"k": null})", [](auto &c) { c.requiredInt("k", 1, 9); }),
+            "'c.json': key 'k' must be an integer from 1 to 9, found null");
+  EXPECT_HAS(faultOf(R"({"k": "1"})", [](auto &c) { c.requiredFloat("k", 0, 1); }),
+             "'k' must be a number from 0.00 to 1.00, found \"1\"");
   EXPECT_HAS(faultOf(R"({"k": 1})", [](auto &c) { c.requiredBool("k"); }),
              "'k' must be true or false, found 1");
   EXPECT_HAS(faultOf("{}", [](auto &c) { c.requiredBool("k"); }),
              "'k' is missing; expected true or false");
   EXPECT_HAS(faultOf(R"({"k": []})", [](auto &c) { c.requiredString("k"); }),
              "'k' must be a string, found a list");
-  EXPECT_HAS(faultOf(R"({"k": "z"})",
-                     [](auto &c) { c.optionalOneOf("k", {"w", "x"}); }),
+  EXPECT_HAS(faultOf(R"({"k": "z"})", [](auto &c) { c.optionalOneOf("k", {"w", "x"}); }),
              "'k' has the unsupported value \"z\"; supported: w, x");
-  EXPECT_HAS(
-      faultOf(R"({"k": 1})", [](auto &c) { c.requiredOneOf("k", {"w"}); }),
-      "'k' must be a string, found 1");
-  EXPECT_HAS(faultOf(R"({"k": [1]})",
-                     [](auto &c) { c.requiredIntList("k", 2, 0, 9); }),
+  EXPECT_HAS(faultOf(R"({"k": 1})", [](auto &c) { c.requiredOneOf("k", {"w"}); }),
+             "'k' must be a string, found 1");
+  EXPECT_HAS(faultOf(R"({"k": [1]})", [](auto &c) { c.requiredIntList("k", 2, 0, 9); }),
              "'k' must be a list of 2 integers from 0 to 9, found [1]");
-  EXPECT_HAS(faultOf(R"({"k": [1, "a"]})",
-                     [](auto &c) { c.requiredIntList("k", 2, 0, 9); }),
+  EXPECT_HAS(faultOf(R"({"k": [1, "a"]})", [](auto &c) { c.requiredIntList("k", 2, 0, 9); }),
              "'k' must be an integer from 0 to 9, found \"a\"");
-  EXPECT_HAS(faultOf(R"({"k": [-1]})",
-                     [](auto &c) { c.optionalIntOrList("k", 0, 9); }),
+  EXPECT_HAS(faultOf(R"({"k": [-1]})", [](auto &c) { c.optionalIntOrList("k", 0, 9); }),
              "found -1");
   EXPECT_HAS(faultOf(R"({"k": 3})", [](auto &c) { c.optionalObject("k"); }),
              "'k' must be an object, found 3");
-  EXPECT_HAS(faultOf("[]", [](auto &c) {}),
-             "'c.json' must hold an object, found a list");
+  EXPECT_HAS(faultOf("[]", [](auto &c) {}), "'c.json' must hold an object, found a list");
 }
 
 TEST(Config, UnknownKeysAreFaults) {

@@ -6,14 +6,12 @@ using namespace moec::frontend;
 using namespace moec::frontend::test;
 
 static std::string parseError(const std::string &file) {
-  llvm::ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(file.data()),
-                                file.size());
+  llvm::ArrayRef<uint8_t> bytes(reinterpret_cast<const uint8_t *>(file.data()), file.size());
   return errorOf(SafeTensorsHeader::parse(bytes, "f.safetensors"));
 }
 
 static std::string tensor(const std::string &name, const std::string &dtype,
-                          const std::string &shape,
-                          const std::string &offsets) {
+                          const std::string &shape, const std::string &offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
          ",\"data_offsets\":" + offsets + "}";
 }
@@ -33,10 +31,9 @@ struct Fault {
 void PrintTo(const Fault &fault, std::ostream *out) { *out << fault.message; }
 
 static std::vector<Fault> faults() {
-  auto one = [](const std::string &dtype, const std::string &shape,
-                const std::string &offsets, size_t data) {
-    return fileWith(padded("{" + tensor("a", dtype, shape, offsets) + "}"),
-                    data);
+  auto one = [](const std::string &dtype, const std::string &shape, const std::string &offsets,
+                size_t data) {
+    return fileWith(padded("{" + tensor("a", dtype, shape, offsets) + "}"), data);
   };
   auto header = [](const std::string &text, size_t data = 0) {
     return fileWith(padded(text), data);
@@ -55,21 +52,17 @@ static std::vector<Fault> faults() {
       {"TensorNotObject", header("{\"a\":3}"), "'a' must be an object"},
       {"TensorIsList", header("{\"a\":[]}"), "'a' must be an object"},
       {"UnknownDType", one("Q4", "[1]", "[0,4]", 4), "unknown dtype 'Q4'"},
-      {"DTypeNumber",
-       header("{\"a\":{\"dtype\":1,\"shape\":[],\"data_offsets\":[0,4]}}"),
+      {"DTypeNumber", header("{\"a\":{\"dtype\":1,\"shape\":[],\"data_offsets\":[0,4]}}"),
        "tensor 'a': dtype must be a string, found a number"},
       {"ShapeNegative", one("F32", "[-1]", "[0,4]", 4),
        "shape must be a list of non-negative integers, found a negative"},
-      {"ShapeFraction", one("F32", "[1.5]", "[0,4]", 4),
-       "found the number 1.5"},
-      {"ShapeHuge", one("F32", "[18446744073709551615]", "[0,4]", 4),
-       "found a number past 2^63"},
+      {"ShapeFraction", one("F32", "[1.5]", "[0,4]", 4), "found the number 1.5"},
+      {"ShapeHuge", one("F32", "[18446744073709551615]", "[0,4]", 4), "found a number past 2^63"},
       {"ShapeString", one("F32", "\"1\"", "[0,4]", 4), "found a string"},
       {"ShapeNested", one("F32", "[[1]]", "[0,4]", 4), "found a list"},
       {"ShapeOverflows", one("F32", "[4294967296,4294967296]", "[0,0]", 0),
        "F32 of shape [4294967296, 4294967296] has no valid size"},
-      {"RankHuge",
-       one("F32", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]", 4),
+      {"RankHuge", one("F32", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]", 4),
        "shape has more than 16 dimensions"},
       {"SpanTooSmall", one("F32", "[2]", "[0,4]", 4),
        "F32 of shape [2] needs 8 bytes, data_offsets span 4"},
@@ -80,44 +73,33 @@ static std::vector<Fault> faults() {
        "ends at byte 8 of the data, which has 4; the file is cut short"},
       {"LacksDType", header("{\"a\":{\"shape\":[],\"data_offsets\":[0,4]}}", 4),
        "tensor 'a' lacks dtype"},
-      {"LacksShape",
-       header("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", 4),
+      {"LacksShape", header("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,4]}}", 4),
        "tensor 'a' lacks shape"},
       {"LacksOffsets", header("{\"a\":{\"dtype\":\"U8\",\"shape\":[]}}"),
        "tensor 'a' lacks data_offsets"},
-      {"FieldUnknown", header("{\"a\":{\"strides\":[]}}"),
-       "unknown field 'strides'"},
-      {"FieldTwice", header("{\"a\":{\"shape\":[],\"shape\":[]}}"),
-       "'shape' is given twice"},
-      {"Overlap",
-       header("{" + a + "," + tensor("b", "F16", "[2]", "[2,6]") + "}", 6),
+      {"FieldUnknown", header("{\"a\":{\"strides\":[]}}"), "unknown field 'strides'"},
+      {"FieldTwice", header("{\"a\":{\"shape\":[],\"shape\":[]}}"), "'shape' is given twice"},
+      {"Overlap", header("{" + a + "," + tensor("b", "F16", "[2]", "[2,6]") + "}", 6),
        "tensors 'a' and 'b' overlap at byte 2"},
-      {"HoleBetween",
-       header("{" + a + "," + tensor("b", "F32", "[1]", "[8,12]") + "}", 12),
+      {"HoleBetween", header("{" + a + "," + tensor("b", "F32", "[1]", "[8,12]") + "}", 12),
        "4 bytes before tensor 'b' belong to no tensor"},
       {"HoleAtEnd", header("{" + a + "}", 7), "the last 3 bytes belong to no"},
       {"Misaligned",
-       header("{" + tensor("a", "U8", "[1]", "[0,1]") + "," +
-                  tensor("b", "F32", "[1]", "[1,5]") + "}",
+       header("{" + tensor("a", "U8", "[1]", "[0,1]") + "," + tensor("b", "F32", "[1]", "[1,5]") +
+                  "}",
               5),
        "not a multiple of its 4-byte elements"},
       {"HeaderMisalignsData",
        fileWith("{" + a + "}" +
-                    std::string(padded("{" + a + "}").size() + 1 -
-                                    ("{" + a + "}").size(),
-                                ' '),
+                    std::string(padded("{" + a + "}").size() + 1 - ("{" + a + "}").size(), ' '),
                 4),
        "not a multiple of its 4-byte elements"},
-      {"NameTwice", header("{" + a + "," + a + "}", 4),
-       "tensor 'a' is given twice"},
+      {"NameTwice", header("{" + a + "," + a + "}", 4), "tensor 'a' is given twice"},
       {"MetadataNumber", header("{\"__metadata__\":{\"k\":1}}"),
        "'__metadata__' must map strings to strings, found a number for 'k'"},
-      {"MetadataList", header("{\"__metadata__\":[]}"),
-       "'__metadata__' must be an object"},
-      {"MetadataNested", header("{\"__metadata__\":{\"k\":{}}}"),
-       "found an object for 'k'"},
-      {"MetadataKeyTwice",
-       header("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}"),
+      {"MetadataList", header("{\"__metadata__\":[]}"), "'__metadata__' must be an object"},
+      {"MetadataNested", header("{\"__metadata__\":{\"k\":{}}}"), "found an object for 'k'"},
+      {"MetadataKeyTwice", header("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}"),
        "'__metadata__' gives 'k' twice"},
       {"MetadataTwice", header("{\"__metadata__\":{},\"__metadata__\":{}}"),
        "'__metadata__' is given twice"},
@@ -143,20 +125,15 @@ TEST(SafeTensors, ControlBytesInNamesDoNotReachTheTerminal) {
 TEST(SafeTensors, WrittenFileReadsBack) {
   TestFolder folder;
   std::string path = folder.path("a.safetensors");
-  auto writer =
-      valueOf(SafeTensorsWriter::create(path,
-                                        {{"bytes", DType::U8, {3}},
-                                         {"empty", DType::F32, {0, 4}},
-                                         {"row", DType::F32, {1, 2}}},
-                                        {{"format", "pt"}}));
+  auto writer = valueOf(SafeTensorsWriter::create(
+      path, {{"bytes", DType::U8, {3}}, {"empty", DType::F32, {0, 4}}, {"row", DType::F32, {1, 2}}},
+      {{"format", "pt"}}));
   ASSERT_EQ(writer->order()[0].name, "empty");
   ASSERT_EQ(writer->order()[1].name, "row");
   std::vector<uint8_t> all = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-  EXPECT_EQ(errorOf(writer->append(llvm::ArrayRef(all).take_front(5))),
-            "(no error)");
+  EXPECT_EQ(errorOf(writer->append(llvm::ArrayRef(all).take_front(5))), "(no error)");
   EXPECT_FALSE(llvm::sys::fs::exists(path)) << "appears only when whole";
-  EXPECT_EQ(errorOf(writer->append(llvm::ArrayRef(all).drop_front(5))),
-            "(no error)");
+  EXPECT_EQ(errorOf(writer->append(llvm::ArrayRef(all).drop_front(5))), "(no error)");
   EXPECT_EQ(errorOf(writer->finish()), "(no error)");
 
   auto file = valueOf(SafeTensorsFile::open(path));
@@ -167,8 +144,7 @@ TEST(SafeTensors, WrittenFileReadsBack) {
   EXPECT_EQ(file->bytes(*row), llvm::ArrayRef(all).take_front(8));
   file->dropPages(*row);
   EXPECT_EQ(file->bytes(*row), llvm::ArrayRef(all).take_front(8));
-  EXPECT_EQ(file->bytes(*file->find("bytes")),
-            llvm::ArrayRef(all).take_back(3));
+  EXPECT_EQ(file->bytes(*file->find("bytes")), llvm::ArrayRef(all).take_back(3));
   EXPECT_EQ(file->find("none"), nullptr);
 }
 
@@ -176,13 +152,10 @@ TEST(SafeTensors, UnfinishedWriterLeavesNothing) {
   TestFolder folder;
   std::string path = folder.path("a.safetensors");
   {
-    auto writer =
-        valueOf(SafeTensorsWriter::create(path, {{"a", DType::U8, {2}}}));
+    auto writer = valueOf(SafeTensorsWriter::create(path, {{"a", DType::U8, {2}}}));
     std::vector<uint8_t> three(3);
-    EXPECT_HAS(errorOf(writer->append(three)),
-               "1 bytes more than the header promises");
-    EXPECT_HAS(errorOf(writer->finish()),
-               "2 bytes fewer than the header promises");
+    EXPECT_HAS(errorOf(writer->append(three)), "1 bytes more than the header promises");
+    EXPECT_HAS(errorOf(writer->finish()), "2 bytes fewer than the header promises");
   }
   std::error_code code;
   llvm::sys::fs::directory_iterator first(folder.path(), code), end;
@@ -192,13 +165,11 @@ TEST(SafeTensors, UnfinishedWriterLeavesNothing) {
 TEST(SafeTensors, WriterRefusesWhatItCannotWrite) {
   TestFolder folder;
   std::string path = folder.path("a.safetensors");
-  EXPECT_HAS(errorOf(SafeTensorsWriter::create(
-                 path, {{"a", DType::U8, {}}, {"a", DType::U8, {}}})),
+  EXPECT_HAS(errorOf(SafeTensorsWriter::create(path, {{"a", DType::U8, {}}, {"a", DType::U8, {}}})),
              "tensor 'a' is to be written twice");
   EXPECT_HAS(errorOf(SafeTensorsWriter::create(path, {{"a", DType::U8, {-1}}})),
              "tensor 'a' has no valid size");
-  EXPECT_HAS(errorOf(SafeTensorsWriter::create(folder.path("no/a"), {})),
-             "cannot create");
+  EXPECT_HAS(errorOf(SafeTensorsWriter::create(folder.path("no/a"), {})), "cannot create");
 }
 
 TEST(SafeTensors, FullDiskIsAnError) {
@@ -215,10 +186,8 @@ TEST(SafeTensors, FullDiskIsAnError) {
 
 TEST(SafeTensors, OnlyRegularFilesAreOpened) {
   TestFolder folder;
-  EXPECT_HAS(errorOf(SafeTensorsFile::open(folder.path())),
-             "is not a regular file");
-  EXPECT_HAS(errorOf(SafeTensorsFile::open(folder.path("none"))),
-             "No such file");
+  EXPECT_HAS(errorOf(SafeTensorsFile::open(folder.path())), "is not a regular file");
+  EXPECT_HAS(errorOf(SafeTensorsFile::open(folder.path("none"))), "No such file");
   EXPECT_HAS(errorOf(readTextFile(folder.write("t", "12345"), 4)),
              "has 5 bytes; at most 4 are read");
 }

@@ -1,7 +1,6 @@
 // What the tests here share: a folder that goes away, files made by hand, and
 // error texts.
-#ifndef MOEC_TEST_FRONTEND_TESTFILES_H
-#define MOEC_TEST_FRONTEND_TESTFILES_H
+#pragma once
 
 #include "frontend/safetensors/SafeTensors.h"
 #include "llvm/Support/FileSystem.h"
@@ -15,13 +14,11 @@
 
 namespace moec::frontend::test {
 
-inline testing::AssertionResult hasPart(const char *, const char *,
-                                        const std::string &text,
+inline testing::AssertionResult hasPart(const char *, const char *, const std::string &text,
                                         const std::string &part) {
   if (text.find(part) != std::string::npos)
     return testing::AssertionSuccess();
-  return testing::AssertionFailure()
-         << "found:    " << text << "\nexpected: " << part;
+  return testing::AssertionFailure() << "found:    " << text << "\nexpected: " << part;
 }
 
 class TestFolder {
@@ -77,8 +74,7 @@ inline std::string golden(const std::string &name) {
 }
 
 /// Writes `entries`, all bytes zero.
-inline void writeZeros(const std::string &path,
-                       std::vector<SafeTensorsWriter::Entry> entries) {
+inline void writeZeros(const std::string &path, std::vector<SafeTensorsWriter::Entry> entries) {
   auto writer = valueOf(SafeTensorsWriter::create(path, std::move(entries)));
   for (const auto &entry : writer->order()) {
     std::vector<uint8_t> zeros(*byteSizeOf(entry.dtype, entry.shape));
@@ -88,5 +84,3 @@ inline void writeZeros(const std::string &path,
 }
 
 } // namespace moec::frontend::test
-
-#endif

@@ -27,8 +27,7 @@ public:
                                  const WeightRequest &request) const override;
 
 private:
-  Error checkStored(const Checkpoint &checkpoint,
-                    const WeightSource &source) const;
+  Error checkStored(const Checkpoint &checkpoint, const WeightSource &source) const;
   DType assumed;
 };
 } // namespace
@@ -45,9 +44,8 @@ static WeightSource quantizedSource(const WeightRequest &request) {
   return source;
 }
 
-Expected<WeightSource>
-Fp8Block128::resolve(const Checkpoint &checkpoint,
-                     const WeightRequest &request) const {
+Expected<WeightSource> Fp8Block128::resolve(const Checkpoint &checkpoint,
+                                            const WeightRequest &request) const {
   if (!checkpoint.hasWeights())
     return request.quantizable ? quantizedSource(request)
                                : resolvePlain(checkpoint, request, assumed);
@@ -67,8 +65,7 @@ Fp8Block128::resolve(const Checkpoint &checkpoint,
   return source;
 }
 
-Error Fp8Block128::checkStored(const Checkpoint &checkpoint,
-                               const WeightSource &source) const {
+Error Fp8Block128::checkStored(const Checkpoint &checkpoint, const WeightSource &source) const {
   auto weight = getOfShape(checkpoint, source.name, source.shape);
   if (!weight)
     return weight.takeError();
@@ -78,25 +75,21 @@ Error Fp8Block128::checkStored(const Checkpoint &checkpoint,
                      "missing",
                      weight->file->path(), source.name, source.scaleName);
   if (scale->dtype() != source.scaleDType)
-    return makeError("'{0}': scale '{1}' is {2}; expected F32",
-                     scale->file->path(), source.scaleName,
-                     dtypeName(scale->dtype()));
+    return makeError("'{0}': scale '{1}' is {2}; expected F32", scale->file->path(),
+                     source.scaleName, dtypeName(scale->dtype()));
   if (scale->shape() != ArrayRef<int64_t>(source.scaleShape))
     return makeError("'{0}': scale '{1}' has shape {2}; a weight of {3} in "
                      "blocks of 128x128 needs {4}",
-                     scale->file->path(), source.scaleName,
-                     shapeString(scale->shape()), shapeString(source.shape),
-                     shapeString(source.scaleShape));
+                     scale->file->path(), source.scaleName, shapeString(scale->shape()),
+                     shapeString(source.shape), shapeString(source.scaleShape));
   return Error::success();
 }
 
-std::unique_ptr<QuantScheme>
-moec::frontend::readFp8Block128(ConfigReader &config, DType assumed) {
+std::unique_ptr<QuantScheme> moec::frontend::readFp8Block128(ConfigReader &config, DType assumed) {
   config.requiredOneOf("fmt", {"e4m3"});
   config.optionalOneOf("activation_scheme", {"dynamic"});
   auto block = config.requiredIntList("weight_block_size", 2, 1, 1 << 20);
-  if (block != std::vector<int64_t>{blockEdge, blockEdge} &&
-      config.has("weight_block_size"))
+  if (block != std::vector<int64_t>{blockEdge, blockEdge} && config.has("weight_block_size"))
     config.unsupported("weight_block_size", "[128, 128]");
   return std::make_unique<Fp8Block128>(assumed);
 }

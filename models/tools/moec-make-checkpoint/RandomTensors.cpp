@@ -29,8 +29,7 @@ struct Random {
 RandomTensors::RandomTensors(uint64_t seed) : seed(seed), normals(poolSize) {
   Random random{seed};
   for (float &value : normals)
-    value = std::sqrt(-2 * std::log(random.uniform())) *
-            std::cos(2 * M_PI * random.uniform());
+    value = std::sqrt(-2 * std::log(random.uniform())) * std::cos(2 * M_PI * random.uniform());
 }
 
 static uint16_t toBF16(float value) { // round to nearest, ties to even
@@ -41,13 +40,11 @@ static uint16_t toBF16(float value) { // round to nearest, ties to even
 static uint8_t toE4M3(float value) {
   APFloat number(std::min(448.0f, std::max(-448.0f, value)));
   bool losesInfo;
-  number.convert(APFloat::Float8E4M3FN(), APFloat::rmNearestTiesToEven,
-                 &losesInfo);
+  number.convert(APFloat::Float8E4M3FN(), APFloat::rmNearestTiesToEven, &losesInfo);
   return number.bitcastToAPInt().getZExtValue();
 }
 
-const std::vector<uint8_t> &RandomTensors::pool(DType dtype, float mean,
-                                                float deviation) {
+const std::vector<uint8_t> &RandomTensors::pool(DType dtype, float mean, float deviation) {
   std::vector<uint8_t> &bytes = pools[{dtype, mean, deviation}];
   if (!bytes.empty())
     return bytes;
@@ -69,15 +66,14 @@ const std::vector<uint8_t> &RandomTensors::pool(DType dtype, float mean,
 /// One scale a block: the deviation that the weight wants over that of its
 /// bytes, varied a little from block to block. The input width is known only to
 /// a block's edge, which is near enough.
-Error RandomTensors::fillScales(const SafeTensorsWriter::Entry &entry,
-                                Sink sink) {
+Error RandomTensors::fillScales(const SafeTensorsWriter::Entry &entry, Sink sink) {
   Random random{seed ^ xxh3_64bits(entry.name)};
   float deviation = 1 / std::sqrt(128.0f * entry.shape[1]);
   std::vector<uint8_t> bytes(*byteSizeOf(entry.dtype, entry.shape));
   for (size_t i = 0; i < bytes.size(); i += 4)
     support::endian::write32le(
-        &bytes[i], bit_cast<uint32_t>(float(deviation / fp8Deviation *
-                                            (0.75 + 0.5 * random.uniform()))));
+        &bytes[i],
+        bit_cast<uint32_t>(float(deviation / fp8Deviation * (0.75 + 0.5 * random.uniform()))));
   return sink(bytes);
 }
 

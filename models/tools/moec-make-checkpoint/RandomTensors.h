@@ -3,8 +3,7 @@
 // sequence of slices of it at random places. Which slices is a matter of the
 // seed and the tensor's name, so a tensor is the same whatever stands beside
 // it.
-#ifndef MOEC_MODELS_TOOLS_RANDOMTENSORS_H
-#define MOEC_MODELS_TOOLS_RANDOMTENSORS_H
+#pragma once
 
 #include "frontend/safetensors/SafeTensors.h"
 #include <map>
@@ -15,8 +14,7 @@ class RandomTensors {
 public:
   explicit RandomTensors(uint64_t seed);
 
-  using Sink =
-      llvm::function_ref<llvm::Error(llvm::ArrayRef<uint8_t> moreBytes)>;
+  using Sink = llvm::function_ref<llvm::Error(llvm::ArrayRef<uint8_t> moreBytes)>;
 
   /// Passes the bytes of `entry` to `sink`, piece by piece. Magnitudes keep
   /// activations near 1: matrices N(0, 1/K), norms near 1, embeddings N(0,
@@ -25,17 +23,12 @@ public:
   llvm::Error fill(const frontend::SafeTensorsWriter::Entry &entry, Sink sink);
 
 private:
-  const std::vector<uint8_t> &pool(frontend::DType dtype, float mean,
-                                   float deviation);
-  llvm::Error fillScales(const frontend::SafeTensorsWriter::Entry &entry,
-                         Sink sink);
+  const std::vector<uint8_t> &pool(frontend::DType dtype, float mean, float deviation);
+  llvm::Error fillScales(const frontend::SafeTensorsWriter::Entry &entry, Sink sink);
 
   uint64_t seed;
   std::vector<float> normals;
-  std::map<std::tuple<frontend::DType, float, float>, std::vector<uint8_t>>
-      pools;
+  std::map<std::tuple<frontend::DType, float, float>, std::vector<uint8_t>> pools;
 };
 
 } // namespace moec::models
-
-#endif

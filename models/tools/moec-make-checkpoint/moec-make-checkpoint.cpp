@@ -23,8 +23,7 @@ struct Options {
 } // namespace
 
 /// The config with the asked changes made.
-static Expected<Json> changedConfig(const Checkpoint &source,
-                                    const Options &options) {
+static Expected<Json> changedConfig(const Checkpoint &source, const Options &options) {
   Json config = source.config();
   if (options.dtype == "bf16")
     config.erase("quantization_config");
@@ -45,8 +44,7 @@ static Expected<Json> changedConfig(const Checkpoint &source,
 
 /// Every stored tensor, scales right behind their weights.
 static Expected<std::vector<Entry>> listEntries(const Checkpoint &empty) {
-  auto config =
-      models::deepseek_v3::readConfig(empty.config(), empty.configPath());
+  auto config = models::deepseek_v3::readConfig(empty.config(), empty.configPath());
   if (!config)
     return config.takeError();
   std::vector<Entry> entries;
@@ -56,14 +54,13 @@ static Expected<std::vector<Entry>> listEntries(const Checkpoint &empty) {
       return source.takeError();
     entries.push_back({source->name, source->dtype, source->shape});
     if (source->isQuantized())
-      entries.push_back({source->scaleName, source->scaleDType,
-                         to_vector<4>(source->scaleShape)});
+      entries.push_back({source->scaleName, source->scaleDType, to_vector<4>(source->scaleShape)});
   }
   return entries;
 }
 
-static std::vector<std::vector<Entry>>
-divideIntoShards(const std::vector<Entry> &entries, uint64_t shardBytes) {
+static std::vector<std::vector<Entry>> divideIntoShards(const std::vector<Entry> &entries,
+                                                        uint64_t shardBytes) {
   std::vector<std::vector<Entry>> shards(1);
   uint64_t filled = 0;
   for (const Entry &entry : entries) {
@@ -80,20 +77,17 @@ divideIntoShards(const std::vector<Entry> &entries, uint64_t shardBytes) {
 
 static Error writeShard(const std::string &path, std::vector<Entry> entries,
                         models::RandomTensors &random) {
-  auto writer =
-      SafeTensorsWriter::create(path, std::move(entries), {{"format", "pt"}});
+  auto writer = SafeTensorsWriter::create(path, std::move(entries), {{"format", "pt"}});
   if (!writer)
     return writer.takeError();
   for (const Entry &entry : (*writer)->order())
-    if (Error error = random.fill(entry, [&](ArrayRef<uint8_t> bytes) {
-          return (*writer)->append(bytes);
-        }))
+    if (Error error =
+            random.fill(entry, [&](ArrayRef<uint8_t> bytes) { return (*writer)->append(bytes); }))
       return error;
   return (*writer)->finish();
 }
 
-static Error writeWeights(const Options &options,
-                          const std::vector<Entry> &entries) {
+static Error writeWeights(const Options &options, const std::vector<Entry> &entries) {
   models::RandomTensors random(options.seed);
   auto shards = divideIntoShards(entries, options.shardGiB * 0x1p30);
   if (shards.size() == 1)
@@ -101,20 +95,17 @@ static Error writeWeights(const Options &options,
   Json placed = Json::object();
   uint64_t total = 0;
   for (size_t i = 0; i < shards.size(); ++i) {
-    std::string name =
-        formatv("model-{0,0+5}-of-{1,0+5}.safetensors", i + 1, shards.size());
+    std::string name = formatv("model-{0,0+5}-of-{1,0+5}.safetensors", i + 1, shards.size());
     for (const Entry &entry : shards[i]) {
       placed[entry.name] = name;
       total += *byteSizeOf(entry.dtype, entry.shape);
     }
     errs() << formatv("{0} of {1}: {2}\n", i + 1, shards.size(), name);
-    if (Error error =
-            writeShard(options.output + "/" + name, shards[i], random))
+    if (Error error = writeShard(options.output + "/" + name, shards[i], random))
       return error;
   }
   Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", placed}};
-  return writeTextFile(options.output + "/model.safetensors.index.json",
-                       index.dump(2) + "\n");
+  return writeTextFile(options.output + "/model.safetensors.index.json", index.dump(2) + "\n");
 }
 
 static Error makeCheckpoint(const Options &options) {
@@ -125,8 +116,7 @@ static Error makeCheckpoint(const Options &options) {
   if (!config)
     return config.takeError();
   if (std::error_code code = sys::fs::create_directories(options.output))
-    return makeError("cannot create '{0}': {1}", options.output,
-                     code.message());
+    return makeError("cannot create '{0}': {1}", options.output, code.message());
   std::string configPath = options.output + "/config.json";
   if (sys::fs::exists(configPath))
     return makeError("'{0}' exists; give a new folder", configPath);
@@ -142,8 +132,8 @@ static Error makeCheckpoint(const Options &options) {
   for (const char *key : {"bos_token_id", "eos_token_id"})
     if (config->contains(key))
       generation[key] = (*config)[key];
-  if (Error error = writeTextFile(options.output + "/generation_config.json",
-                                  generation.dump(2) + "\n"))
+  if (Error error =
+          writeTextFile(options.output + "/generation_config.json", generation.dump(2) + "\n"))
     return error;
   return writeTextFile(configPath, config->dump(2) + "\n");
 }
@@ -151,12 +141,9 @@ static Error makeCheckpoint(const Options &options) {
 int main(int argc, char **argv) {
   Options options;
   CLI::App app("Writes a checkpoint of random weights.");
-  app.add_option("source", options.source,
-                 "a config.json, or a folder that has one")
-      ->required();
+  app.add_option("source", options.source, "a config.json, or a folder that has one")->required();
   app.add_option("-o,--output", options.output, "the new folder")->required();
-  app.add_option("--seed", options.seed, "of the weights")
-      ->capture_default_str();
+  app.add_option("--seed", options.seed, "of the weights")->capture_default_str();
   app.add_option("--dtype", options.dtype, "of linear layers' matrices")
       ->check(CLI::IsMember({"keep", "bf16", "fp8"}))
       ->capture_default_str();
@@ -167,8 +154,7 @@ int main(int argc, char **argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   if (Error error = makeCheckpoint(options)) {
-    errs() << "moec-make-checkpoint: error: " << toString(std::move(error))
-           << "\n";
+    errs() << "moec-make-checkpoint: error: " << toString(std::move(error)) << "\n";
     return 1;
   }
   return 0;

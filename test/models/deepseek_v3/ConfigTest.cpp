@@ -59,9 +59,8 @@ TEST(DeepseekV3Config, RefusesWhatItDoesNotCompute) {
   EXPECT_HAS(with("attention_bias", true),
              "key 'attention_bias' has the unsupported value true; supported: "
              "false");
-  EXPECT_HAS(
-      with("hidden_act", "gelu"),
-      "'hidden_act' has the unsupported value \"gelu\"; supported: silu");
+  EXPECT_HAS(with("hidden_act", "gelu"),
+             "'hidden_act' has the unsupported value \"gelu\"; supported: silu");
   EXPECT_HAS(with("scoring_func", "softmax"), "supported: sigmoid");
   EXPECT_HAS(with("topk_method", "greedy"), "supported: noaux_tc");
   EXPECT_HAS(with("num_key_value_heads", 2),
@@ -69,10 +68,8 @@ TEST(DeepseekV3Config, RefusesWhatItDoesNotCompute) {
   EXPECT_HAS(with("pretraining_tp", 2), "supported: 1");
   EXPECT_HAS(with("qk_rope_head_dim", 15), "supported: even numbers");
   EXPECT_HAS(with("head_dim", 128), "supported: qk_rope_head_dim");
-  EXPECT_HAS(with("qk_head_dim", 7),
-             "supported: qk_nope_head_dim + qk_rope_head_dim");
-  EXPECT_HAS(with("num_nextn_predict_layers", 2),
-             "must be an integer from 0 to 1, found 2");
+  EXPECT_HAS(with("qk_head_dim", 7), "supported: qk_nope_head_dim + qk_rope_head_dim");
+  EXPECT_HAS(with("num_nextn_predict_layers", 2), "must be an integer from 0 to 1, found 2");
   EXPECT_HAS(with("model_type", "deepseek_v4"), "supported: deepseek_v3");
   EXPECT_HAS(with("index_topk", 2048), "unknown config key 'index_topk'");
   EXPECT_HAS(with("eos_token_id", 512), "from 0 to 511, found 512");
@@ -86,10 +83,9 @@ TEST(DeepseekV3Config, RefusesOtherRopes) {
              "'rope_scaling.type' has the unsupported value \"yarn\"; "
              "supported: default");
   EXPECT_HAS(withYarn("factor", "4"), "'rope_scaling.factor' must be a number");
-  EXPECT_HAS(withYarn("attention_factor", 2),
-             "unknown config key 'rope_scaling.attention_factor'");
-  EXPECT_HAS(withYarn("original_max_position_embeddings", nullptr),
-             "must be an integer from 1");
+  EXPECT_HAS(withYarn("beta_fast", 1), "'rope_scaling.beta_fast' must exceed beta_slow");
+  EXPECT_HAS(withYarn("attention_factor", 2), "unknown config key 'rope_scaling.attention_factor'");
+  EXPECT_HAS(withYarn("original_max_position_embeddings", nullptr), "must be an integer from 1");
   Json yarn = goldenConfig()["rope_scaling"];
   yarn["mscale"] = 0.7;
   yarn["mscale_all_dim"] = 0;
@@ -99,8 +95,7 @@ TEST(DeepseekV3Config, RefusesOtherRopes) {
 }
 
 TEST(DeepseekV3Config, RefusesContradictionsInRouting) {
-  EXPECT_HAS(with("n_group", 3),
-             "'n_group' = 3 does not divide n_routed_experts = 16");
+  EXPECT_HAS(with("n_group", 3), "'n_group' = 3 does not divide n_routed_experts = 16");
   EXPECT_HAS(with("n_group", 16), "leaves 1 expert in a group");
   EXPECT_HAS(with("topk_group", 5), "'topk_group' = 5 exceeds n_group = 4");
   EXPECT_HAS(with("num_experts_per_tok", 9),
@@ -110,10 +105,9 @@ TEST(DeepseekV3Config, RefusesContradictionsInRouting) {
 
 TEST(DeepseekV3Config, MissingKeysAreNamed) {
   for (const char *key :
-       {"vocab_size", "hidden_size", "num_hidden_layers", "kv_lora_rank",
-        "rms_norm_eps", "norm_topk_prob", "routed_scaling_factor",
-        "n_routed_experts", "first_k_dense_replace", "num_experts_per_tok",
-        "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+       {"vocab_size", "hidden_size", "num_hidden_layers", "kv_lora_rank", "rms_norm_eps",
+        "norm_topk_prob", "routed_scaling_factor", "n_routed_experts", "first_k_dense_replace",
+        "num_experts_per_tok", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
         "intermediate_size", "moe_intermediate_size", "num_attention_heads",
         "max_position_embeddings"}) {
     Json json = goldenConfig();

@@ -12,8 +12,7 @@ using namespace moec::models::deepseek_v3;
 
 /// Every listed tensor resolves, and every stored one is listed.
 static void expectExactList(const Checkpoint &checkpoint) {
-  Config config =
-      valueOf(readConfig(checkpoint.config(), checkpoint.configPath()));
+  Config config = valueOf(readConfig(checkpoint.config(), checkpoint.configPath()));
   llvm::StringSet<> listed;
   for (const WeightRequest &request : listWeights(config)) {
     WeightSource source = valueOf(config.scheme->resolve(checkpoint, request));
@@ -27,21 +26,19 @@ static void expectExactList(const Checkpoint &checkpoint) {
 }
 
 TEST(DeepseekV3Weights, GoldensHoldExactlyTheList) {
-  for (const char *name :
-       {"deepseek_v3", "deepseek_v3_noqlora", "deepseek_v3_fp8"})
+  for (const char *name : {"deepseek_v3", "deepseek_v3_noqlora", "deepseek_v3_fp8"})
     expectExactList(*valueOf(Checkpoint::open(golden(name))));
 }
 
 TEST(DeepseekV3Weights, TinyR1HoldsExactlyTheList) {
-  expectExactList(
-      *valueOf(Checkpoint::open(golden("../../../models/tiny-r1"))));
+  expectExactList(*valueOf(Checkpoint::open(golden("../../../models/tiny-r1"))));
 }
 
 static int run(const std::string &arguments) {
   const char *build = std::getenv("MOEC_BUILD_DIR");
-  return std::system((std::string(build ? build : "build/release") +
-                      "/bin/moec-make-checkpoint " + arguments)
-                         .c_str());
+  return std::system(
+      (std::string(build ? build : "build/release") + "/bin/moec-make-checkpoint " + arguments)
+          .c_str());
 }
 
 TEST(MakeCheckpoint, WritesACheckpointThatOpens) {
@@ -62,12 +59,9 @@ TEST(MakeCheckpoint, WritesACheckpointThatOpens) {
 TEST(MakeCheckpoint, TheSameSeedGivesTheSameBytes) {
   TestFolder folder;
   std::string base = golden("deepseek_v3_fp8") + " -o " + folder.path();
-  ASSERT_EQ(run(base + "/a --seed 7") | run(base + "/b --seed 7") |
-                run(base + "/c --seed 8"),
-            0);
+  ASSERT_EQ(run(base + "/a --seed 7") | run(base + "/b --seed 7") | run(base + "/c --seed 8"), 0);
   auto text = [&](const std::string &name) {
-    return valueOf(
-        readTextFile(folder.path(name + "/model.safetensors"), 1 << 28));
+    return valueOf(readTextFile(folder.path(name + "/model.safetensors"), 1 << 28));
   };
   EXPECT_EQ(text("a"), text("b"));
   EXPECT_NE(text("a"), text("c"));
@@ -77,13 +71,11 @@ TEST(MakeCheckpoint, MagnitudesAreSensible) {
   TestFolder folder;
   ASSERT_EQ(run(golden("deepseek_v3") + " -o " + folder.path("a")), 0);
   auto checkpoint = valueOf(Checkpoint::open(folder.path("a")));
-  TensorRef weight =
-      valueOf(checkpoint->get("model.layers.0.mlp.down_proj.weight"));
+  TensorRef weight = valueOf(checkpoint->get("model.layers.0.mlp.down_proj.weight"));
   double squares = 0;
   size_t count = weight.bytes().size() / 2;
   for (size_t i = 0; i < count; ++i) {
-    uint32_t bits =
-        llvm::support::endian::read16le(weight.bytes().data() + 2 * i) << 16;
+    uint32_t bits = llvm::support::endian::read16le(weight.bytes().data() + 2 * i) << 16;
     double value = llvm::bit_cast<float>(bits);
     squares += value * value;
   }
