@@ -78,8 +78,8 @@ void AddedTokens::splitRound(const Trie &trie, std::string_view text,
     const AddedToken &token = tokens[index];
     size_t begin = at, end = at + token.content.size();
     at = end;
-    if (token.singleWord && (endsWithWord(text.substr(0, begin)) ||
-                             startsWithWord(text.substr(end))))
+    if (token.singleWord &&
+        (endsWithWord(text.substr(0, begin)) || startsWithWord(text.substr(end))))
       continue;
     if (token.lstrip) // but no white space that the token before has taken
       begin -= runAtEnd(text.substr(done, begin - done), isWhiteSpace);

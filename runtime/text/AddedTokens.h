@@ -52,8 +52,7 @@ private:
     bool first[256] = {};
   };
 
-  void splitRound(const Trie &trie, std::string_view text,
-                  std::vector<TextSpan> &spans) const;
+  void splitRound(const Trie &trie, std::string_view text, std::vector<TextSpan> &spans) const;
 
   std::vector<AddedToken> tokens;
   Trie raw, normalized;

@@ -45,22 +45,21 @@ void BpeModel::readVocab(const JsonView &vocab) {
     JsonView entry(value, vocab.path() + "['" + spelling + "']");
     int64_t id = entry.asInt();
     if (id < 0 || id > maxTokenId)
-      throw TextError(entry.path() + " is " + std::to_string(id) +
-                      ", expected an id of 0 to " + std::to_string(maxTokenId));
+      throw TextError(entry.path() + " is " + std::to_string(id) + ", expected an id of 0 to " +
+                      std::to_string(maxTokenId));
     auto placed = idOfSpelling.emplace(spelling, int32_t(id)).first;
     auto [other, isNew] = spellingOfId.emplace(int32_t(id), &placed->first);
     if (!isNew)
-      throw TextError(entry.path() + " is " + std::to_string(id) + ", which '" +
-                      *other->second + "' has already");
+      throw TextError(entry.path() + " is " + std::to_string(id) + ", which '" + *other->second +
+                      "' has already");
   }
   for (int byte = 0; byte < 256; ++byte) {
     std::string spelling;
     appendUtf8(spelling, byteLevelChar(static_cast<unsigned char>(byte)));
     auto entry = idOfSpelling.find(spelling);
     if (entry == idOfSpelling.end())
-      throw TextError(vocab.path() + " has no token '" + spelling +
-                      "' for byte " + std::to_string(byte) +
-                      "; a byte-level vocabulary holds all 256");
+      throw TextError(vocab.path() + " has no token '" + spelling + "' for byte " +
+                      std::to_string(byte) + "; a byte-level vocabulary holds all 256");
     idOfByte[byte] = entry->second;
   }
 }
@@ -75,33 +74,29 @@ void BpeModel::readMerges(const JsonView &list) {
       if (entry.size() != 2)
         throw TextError(entry.path() + " has " + std::to_string(entry.size()) +
                         " parts, expected 2");
-      addMerge(entry, entry.at(size_t(0)).asString(), entry.at(1).asString(),
-               uint32_t(i));
+      addMerge(entry, entry.at(size_t(0)).asString(), entry.at(1).asString(), uint32_t(i));
       continue;
     }
     const std::string &pair = entry.asString();
     size_t space = pair.find(' ');
-    if (space == std::string::npos ||
-        pair.find(' ', space + 1) != std::string::npos)
+    if (space == std::string::npos || pair.find(' ', space + 1) != std::string::npos)
       throw TextError(entry.path() + " is \"" + pair +
                       "\", expected two tokens with one space between");
     addMerge(entry, pair.substr(0, space), pair.substr(space + 1), uint32_t(i));
   }
 }
 
-void BpeModel::addMerge(const JsonView &at, const std::string &left,
-                        const std::string &right, uint32_t rank) {
+void BpeModel::addMerge(const JsonView &at, const std::string &left, const std::string &right,
+                        uint32_t rank) {
   auto idOf = [&](const std::string &spelling) {
     auto entry = idOfSpelling.find(spelling);
     if (entry == idOfSpelling.end())
-      throw TextError(at.path() + " names '" + spelling +
-                      "', which the vocabulary lacks");
+      throw TextError(at.path() + " names '" + spelling + "', which the vocabulary lacks");
     return entry->second;
   };
   int32_t leftId = idOf(left), rightId = idOf(right);
   // Of a pair listed twice the later rank counts, as in Hugging Face's reader.
-  merges.insert_or_assign(pairKey(leftId, rightId),
-                          Merge{rank, idOf(left + right)});
+  merges.insert_or_assign(pairKey(leftId, rightId), Merge{rank, idOf(left + right)});
 }
 
 const BpeModel::Merge *BpeModel::mergeOf(int32_t left, int32_t right) const {
@@ -169,8 +164,7 @@ void BpeModel::mergeAll(Scratch &scratch) const {
   }
 }
 
-void BpeModel::encodeWord(std::string_view word,
-                          std::vector<int32_t> &ids) const {
+void BpeModel::encodeWord(std::string_view word, std::vector<int32_t> &ids) const {
   if (ignoreMerges) {
     auto whole = idOfBytes.find(std::string(word));
     if (whole != idOfBytes.end()) {

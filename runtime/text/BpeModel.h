@@ -24,9 +24,7 @@ public:
   void encodeWord(std::string_view word, std::vector<int32_t> &ids) const;
 
   // Spelling (in the byte alphabet) -> id.
-  const std::unordered_map<std::string, int32_t> &vocab() const {
-    return idOfSpelling;
-  }
+  const std::unordered_map<std::string, int32_t> &vocab() const { return idOfSpelling; }
 
 private:
   struct Merge {
@@ -37,8 +35,8 @@ private:
 
   void readVocab(const JsonView &vocab);
   void readMerges(const JsonView &merges);
-  void addMerge(const JsonView &at, const std::string &left,
-                const std::string &right, uint32_t rank);
+  void addMerge(const JsonView &at, const std::string &left, const std::string &right,
+                uint32_t rank);
   const Merge *mergeOf(int32_t left, int32_t right) const;
   void mergeAll(Scratch &scratch) const;
 
@@ -46,7 +44,7 @@ private:
   std::unordered_map<std::string, int32_t> idOfBytes; // only if ignoreMerges
   std::array<int32_t, 256> idOfByte{};
   std::unordered_map<uint64_t, Merge> merges; // left id << 32 | right id
-  bool ignoreMerges = false; // a word that is a token is not merged up to it
+  bool ignoreMerges = false;                  // a word that is a token is not merged up to it
 };
 
 } // namespace moec::rt::text

@@ -17,8 +17,8 @@ struct Alphabet {
     byteOf.fill(-1);
     char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
-      bool printable = (byte >= 0x21 && byte <= 0x7E) ||
-                       (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      bool printable =
+          (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
       charOf[byte] = printable ? static_cast<char32_t>(byte) : next++;
       byteOf[charOf[byte]] = byte;
     }

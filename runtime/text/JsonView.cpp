@@ -22,9 +22,8 @@ void checkNesting(std::string_view text, const std::string &file) {
       inString = true;
     } else if (c == '[' || c == '{') {
       if (++depth > maxNesting)
-        throw TextError(file + ": nested deeper than " +
-                        std::to_string(maxNesting) + " levels at byte " +
-                        std::to_string(i));
+        throw TextError(file + ": nested deeper than " + std::to_string(maxNesting) +
+                        " levels at byte " + std::to_string(i));
     } else if (c == ']' || c == '}') {
       --depth;
     }
@@ -106,8 +105,7 @@ bool JsonView::asBool() const {
 int64_t JsonView::asInt() const {
   if (!json->is_number_integer())
     wrongType("an integer");
-  if (json->is_number_unsigned() &&
-      json->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+  if (json->is_number_unsigned() && json->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
     wrongType("an integer of 64 bits");
   return json->get<int64_t>();
 }

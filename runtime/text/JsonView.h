@@ -16,8 +16,7 @@ Json parseJson(std::string_view text, const std::string &file);
 
 class JsonView {
 public:
-  JsonView(const Json &value, std::string path)
-      : json(&value), where(std::move(path)) {}
+  JsonView(const Json &value, std::string path) : json(&value), where(std::move(path)) {}
 
   const std::string &path() const { return where; }
   const Json &raw() const { return *json; }

@@ -50,8 +50,7 @@ void PreTokenizer::addStage(const JsonView &stage) {
   if (type == "Split")
     addSplit(stage);
   else if (type == "Digits")
-    stages.emplace_back(stage.boolOr("individual_digits", false) ? "\\p{N}"
-                                                                 : "\\p{N}+",
+    stages.emplace_back(stage.boolOr("individual_digits", false) ? "\\p{N}" : "\\p{N}+",
                         stage.path());
   else if (type == "ByteLevel")
     addByteLevel(stage);
@@ -82,15 +81,14 @@ void PreTokenizer::addByteLevel(const JsonView &stage) {
   prefixSpace = stage.boolOr("add_prefix_space", true);
   bool ownRegex = stage.boolOr("use_regex", true);
   if (prefixSpace && ownRegex)
-    throw TextError(stage.path() +
-                    " has add_prefix_space with use_regex, which is not "
-                    "supported together; supported: one of the two");
+    throw TextError(stage.path() + " has add_prefix_space with use_regex, which is not "
+                                   "supported together; supported: one of the two");
   if (ownRegex)
     stages.emplace_back(gpt2Pattern, stage.path());
 }
 
-std::vector<std::string_view>
-PreTokenizer::split(std::string_view text, const RegexBudget &budget) const {
+std::vector<std::string_view> PreTokenizer::split(std::string_view text,
+                                                  const RegexBudget &budget) const {
   std::vector<std::string_view> pieces{text}, next;
   for (const SplitRegex &stage : stages) {
     next.clear();

@@ -18,8 +18,7 @@ public:
   // The words of `text` (valid UTF-8, no added tokens), in order. With
   // addPrefixSpace() each that does not start with a space gets one, which is
   // the caller's to do.
-  std::vector<std::string_view> split(std::string_view text,
-                                      const RegexBudget &budget) const;
+  std::vector<std::string_view> split(std::string_view text, const RegexBudget &budget) const;
   bool addPrefixSpace() const { return prefixSpace; }
 
 private:

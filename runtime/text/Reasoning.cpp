@@ -13,8 +13,7 @@ constexpr std::string_view spaces = " \t\r\n";
 // Bytes at the end of `text` that may be the beginning of `tag`.
 size_t tagStartAtEnd(std::string_view text, std::string_view tag) {
   size_t length = std::min(text.size(), tag.size() - 1);
-  while (length > 0 &&
-         text.substr(text.size() - length) != tag.substr(0, length))
+  while (length > 0 && text.substr(text.size() - length) != tag.substr(0, length))
     --length;
   return length;
 }
@@ -23,8 +22,7 @@ size_t tagStartAtEnd(std::string_view text, std::string_view tag) {
 
 bool ReasoningSplitter::promptOpensReasoning(std::string_view prompt) {
   size_t last = prompt.find_last_not_of(spaces);
-  return last != std::string_view::npos &&
-         prompt.substr(0, last + 1).ends_with(openTag);
+  return last != std::string_view::npos && prompt.substr(0, last + 1).ends_with(openTag);
 }
 
 void ReasoningSplitter::dropLineBreaks() {

@@ -18,8 +18,7 @@ public:
   // leaves it, so the first piece is reasoning already. Otherwise reasoning
   // begins only if the text itself starts with "<think>" (white space before
   // it is dropped with the tag).
-  explicit ReasoningSplitter(bool openedByPrompt)
-      : state(openedByPrompt ? Reasoning : Start) {}
+  explicit ReasoningSplitter(bool openedByPrompt) : state(openedByPrompt ? Reasoning : Start) {}
 
   // True if a rendered prompt leaves "<think>" open at its end.
   static bool promptOpensReasoning(std::string_view prompt);

@@ -9,20 +9,16 @@ namespace {
 
 constexpr size_t maxPatternBytes = 16384;
 
-bool isAsciiAlnum(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0;
-}
+bool isAsciiAlnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
 class Translator {
 public:
-  Translator(std::string_view pattern, const std::string &where)
-      : in(pattern), where(where) {}
+  Translator(std::string_view pattern, const std::string &where) : in(pattern), where(where) {}
 
   std::string run() {
     if (in.size() > maxPatternBytes)
-      throw TextError(where + ": pattern of " + std::to_string(in.size()) +
-                      " bytes, at most " + std::to_string(maxPatternBytes) +
-                      " are supported");
+      throw TextError(where + ": pattern of " + std::to_string(in.size()) + " bytes, at most " +
+                      std::to_string(maxPatternBytes) + " are supported");
     while (at < in.size()) {
       switch (in[at]) {
       case '\\':
@@ -46,18 +42,14 @@ public:
 
 private:
   [[noreturn]] void refuse(std::string_view construct, const char *why) const {
-    throw TextError(where + ": regex construct '" + std::string(construct) +
-                    "' at byte " + std::to_string(at) + " " + why);
+    throw TextError(where + ": regex construct '" + std::string(construct) + "' at byte " +
+                    std::to_string(at) + " " + why);
   }
   [[noreturn]] void refuse(std::string_view construct) const {
     refuse(construct, "is not supported");
   }
-  char peek(size_t ahead = 0) const {
-    return at + ahead < in.size() ? in[at + ahead] : '\0';
-  }
-  bool startsWith(std::string_view text) const {
-    return in.substr(at, text.size()) == text;
-  }
+  char peek(size_t ahead = 0) const { return at + ahead < in.size() ? in[at + ahead] : '\0'; }
+  bool startsWith(std::string_view text) const { return in.substr(at, text.size()) == text; }
 
   void escape(bool inClass) {
     if (at + 1 >= in.size())
@@ -202,9 +194,8 @@ private:
   // forbids backtracking.
   void interval() {
     size_t close = in.find('}', at);
-    std::string_view body = close == std::string_view::npos
-                                ? std::string_view()
-                                : in.substr(at + 1, close - at - 1);
+    std::string_view body =
+        close == std::string_view::npos ? std::string_view() : in.substr(at + 1, close - at - 1);
     bool good = !body.empty() && body[0] != ',';
     int commas = 0;
     for (char c : body) {
@@ -227,8 +218,7 @@ private:
 
 } // namespace
 
-std::string pcre2FromOniguruma(std::string_view pattern,
-                               const std::string &where) {
+std::string pcre2FromOniguruma(std::string_view pattern, const std::string &where) {
   return Translator(pattern, where).run();
 }
 

@@ -10,7 +10,6 @@
 namespace moec::rt::text {
 
 // The PCRE2 spelling of an Oniguruma pattern. `where` names it in errors.
-std::string pcre2FromOniguruma(std::string_view pattern,
-                               const std::string &where);
+std::string pcre2FromOniguruma(std::string_view pattern, const std::string &where);
 
 } // namespace moec::rt::text

@@ -28,9 +28,7 @@ std::string pcre2Message(int code) {
 }
 
 struct Deleter {
-  void operator()(pcre2_compile_context *p) const {
-    pcre2_compile_context_free(p);
-  }
+  void operator()(pcre2_compile_context *p) const { pcre2_compile_context_free(p); }
   void operator()(pcre2_match_context *p) const { pcre2_match_context_free(p); }
   void operator()(pcre2_match_data *p) const { pcre2_match_data_free(p); }
   void operator()(pcre2_jit_stack *p) const { pcre2_jit_stack_free(p); }
@@ -49,9 +47,8 @@ struct Matcher {
     if (!data || !context)
       throw std::bad_alloc();
     uint64_t limit = minMatchLimit + 16 * uint64_t(textBytes);
-    pcre2_set_match_limit(
-        context.get(),
-        static_cast<uint32_t>(std::min<uint64_t>(limit, maxMatchLimit)));
+    pcre2_set_match_limit(context.get(),
+                          static_cast<uint32_t>(std::min<uint64_t>(limit, maxMatchLimit)));
     pcre2_set_heap_limit(context.get(), heapLimitKiB);
     if (textBytes > 4096) { // short texts fit in the machine stack's 32 KiB
       stack.reset(pcre2_jit_stack_create(32 * 1024, jitStackBytes, nullptr));
@@ -77,21 +74,19 @@ struct SplitRegex::Compiled {
   ~Compiled() { pcre2_code_free(code); }
 
   // The next match at or after `from`, as [begin, end).
-  std::optional<std::pair<size_t, size_t>>
-  next(std::string_view text, size_t from, Matcher &matcher,
-       const std::string &where) const {
+  std::optional<std::pair<size_t, size_t>> next(std::string_view text, size_t from,
+                                                Matcher &matcher, const std::string &where) const {
     auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
     uint32_t options = PCRE2_NO_UTF_CHECK;
-    int rc = pcre2_match(code, subject, text.size(), from, options,
-                         matcher.data.get(), matcher.context.get());
+    int rc = pcre2_match(code, subject, text.size(), from, options, matcher.data.get(),
+                         matcher.context.get());
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-      rc = pcre2_match(code, subject, text.size(), from, options | PCRE2_NO_JIT,
-                       matcher.data.get(), matcher.context.get());
+      rc = pcre2_match(code, subject, text.size(), from, options | PCRE2_NO_JIT, matcher.data.get(),
+                       matcher.context.get());
     if (rc == PCRE2_ERROR_NOMATCH)
       return std::nullopt;
     if (rc < 0)
-      throw TextError(where + ": the pattern gave up at byte " +
-                      std::to_string(from) + " of " +
+      throw TextError(where + ": the pattern gave up at byte " + std::to_string(from) + " of " +
                       std::to_string(text.size()) + ": " + pcre2Message(rc));
     const PCRE2_SIZE *span = pcre2_get_ovector_pointer(matcher.data.get());
     return std::make_pair(size_t(span[0]), size_t(span[1]));
@@ -106,17 +101,14 @@ SplitRegex::SplitRegex(std::string_view pattern, std::string whereArg)
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   pcre2_set_parens_nest_limit(context.get(), 50);
   // Ruby's ^ and $ mean lines.
-  uint32_t options =
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+  uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
   int error = 0;
   PCRE2_SIZE offset = 0;
-  compiled->code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()),
-                    translated.size(), options, &error, &offset, context.get());
+  compiled->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                                 options, &error, &offset, context.get());
   if (!compiled->code)
-    throw TextError(where + ": not a usable regex: " + pcre2Message(error) +
-                    " (near byte " + std::to_string(offset) + " of '" +
-                    translated + "')");
+    throw TextError(where + ": not a usable regex: " + pcre2Message(error) + " (near byte " +
+                    std::to_string(offset) + " of '" + translated + "')");
   pcre2_jit_compile(compiled->code, PCRE2_JIT_COMPLETE); // without it: slower
 }
 
@@ -124,8 +116,7 @@ SplitRegex::~SplitRegex() = default;
 SplitRegex::SplitRegex(SplitRegex &&) noexcept = default;
 SplitRegex &SplitRegex::operator=(SplitRegex &&) noexcept = default;
 
-void SplitRegex::split(std::string_view text,
-                       std::vector<std::string_view> &pieces,
+void SplitRegex::split(std::string_view text, std::vector<std::string_view> &pieces,
                        const RegexBudget &budget) const {
   Matcher matcher(compiled->code, text.size());
   auto emit = [&](size_t begin, size_t end) {
@@ -143,8 +134,7 @@ void SplitRegex::split(std::string_view text,
     auto [begin, end] = *match;
     if (begin == end && end == lastMatchEnd) {
       // An empty match right after a match does not count: step on by one.
-      from = end < text.size() ? end + utf8Step(text.substr(end)).length
-                               : text.size() + 1;
+      from = end < text.size() ? end + utf8Step(text.substr(end)).length : text.size() + 1;
       continue;
     }
     emit(done, begin);

@@ -25,8 +25,7 @@ std::string specialTokenName(const JsonView &config, const char *key) {
   if (!config.has(key))
     return "";
   JsonView value = config.at(key);
-  return value.raw().is_object() ? value.at("content").asString()
-                                 : value.asString();
+  return value.raw().is_object() ? value.at("content").asString() : value.asString();
 }
 
 AddedToken readAddedToken(const JsonView &json) {
@@ -36,10 +35,9 @@ AddedToken readAddedToken(const JsonView &json) {
     id.unsupported("ids of 0 to " + std::to_string(BpeModel::maxTokenId));
   token.id = int32_t(id.asInt());
   token.content = json.at("content").asString();
-  if (token.content.empty() ||
-      token.content.size() > AddedTokens::maxContentBytes)
-    json.at("content").unsupported(
-        "1 to " + std::to_string(AddedTokens::maxContentBytes) + " bytes");
+  if (token.content.empty() || token.content.size() > AddedTokens::maxContentBytes)
+    json.at("content").unsupported("1 to " + std::to_string(AddedTokens::maxContentBytes) +
+                                   " bytes");
   token.special = json.boolOr("special", false);
   token.normalized = json.boolOr("normalized", !token.special);
   token.lstrip = json.boolOr("lstrip", false);
@@ -58,8 +56,7 @@ void checkNormalizer(const JsonView &file) {
   JsonView list = normalizer.at("normalizers");
   list.requireArray();
   if (list.size() != 0)
-    list.at(size_t(0)).at("type").unsupported(
-        "no normalizer (null, or an empty Sequence)");
+    list.at(size_t(0)).at("type").unsupported("no normalizer (null, or an empty Sequence)");
 }
 
 } // namespace
@@ -102,8 +99,7 @@ std::optional<int32_t> Tokenizer::Impl::idOf(const std::string &token) const {
   return std::nullopt;
 }
 
-int32_t Tokenizer::Impl::requireId(const std::string &token,
-                                   const std::string &where) const {
+int32_t Tokenizer::Impl::requireId(const std::string &token, const std::string &where) const {
   if (auto id = idOf(token))
     return *id;
   throw TextError(where + " names the token '" + token +
@@ -116,9 +112,8 @@ void Tokenizer::Impl::readAddedTokens(const JsonView &file) {
   JsonView list = file.at("added_tokens");
   list.requireArray();
   if (list.size() > maxAddedTokens)
-    throw TextError(list.path() + " has " + std::to_string(list.size()) +
-                    " entries, at most " + std::to_string(maxAddedTokens) +
-                    " are supported");
+    throw TextError(list.path() + " has " + std::to_string(list.size()) + " entries, at most " +
+                    std::to_string(maxAddedTokens) + " are supported");
   for (size_t i = 0; i < list.size(); ++i)
     addOne(list.at(i), readAddedToken(list.at(i)));
 }
@@ -129,12 +124,12 @@ void Tokenizer::Impl::addOne(const JsonView &at, AddedToken token) {
   if (auto known = idOf(token.content)) {
     if (*known != token.id || addedIds.count(token.content))
       throw TextError(at.path() + " gives '" + token.content + "' the id " +
-                      std::to_string(token.id) + ", but it has the id " +
-                      std::to_string(*known) + " already");
+                      std::to_string(token.id) + ", but it has the id " + std::to_string(*known) +
+                      " already");
   } else if (size_t(token.id) < entries.size() && entries[token.id].used) {
     throw TextError(at.path() + " gives '" + token.content + "' the id " +
-                    std::to_string(token.id) + ", which '" +
-                    entries[token.id].spelling + "' has already");
+                    std::to_string(token.id) + ", which '" + entries[token.id].spelling +
+                    "' has already");
   }
   place(token.id, token.content);
   entries[token.id].special = token.special;
@@ -154,8 +149,7 @@ void Tokenizer::Impl::readTemplate(const JsonView &post) {
       continue;
     }
     JsonView name = part.at("SpecialToken").at("id");
-    (textSeen ? suffix : prefix)
-        .push_back(requireId(name.asString(), name.path()));
+    (textSeen ? suffix : prefix).push_back(requireId(name.asString(), name.path()));
   }
 }
 
@@ -201,8 +195,7 @@ Tokenizer Tokenizer::fromJson(std::string_view tokenizerJson,
   file.allowOnly("padding", nullptr);
   if (!file.has("decoder"))
     throw TextError("tokenizer.json.decoder is missing; supported: ByteLevel");
-  if (JsonView type = file.at("decoder").at("type");
-      type.asString() != "ByteLevel")
+  if (JsonView type = file.at("decoder").at("type"); type.asString() != "ByteLevel")
     type.unsupported("\"ByteLevel\"");
 
   auto impl = std::make_unique<Impl>();
@@ -225,8 +218,7 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer &&) noexcept = default;
 Tokenizer &Tokenizer::operator=(Tokenizer &&) noexcept = default;
 
-void Tokenizer::Impl::encodePiece(std::string_view text,
-                                  const RegexBudget &budget,
+void Tokenizer::Impl::encodePiece(std::string_view text, const RegexBudget &budget,
                                   std::vector<int32_t> &ids) const {
   for (std::string_view word : preTokenizer.split(text, budget)) {
     if (preTokenizer.addPrefixSpace() && word.front() != ' ')
@@ -236,12 +228,10 @@ void Tokenizer::Impl::encodePiece(std::string_view text,
   }
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text,
-                                       bool addSpecial) const {
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecial) const {
   if (text.size() > maxTextBytes)
-    throw TextError("text of " + std::to_string(text.size()) +
-                    " bytes, at most " + std::to_string(maxTextBytes) +
-                    " are supported");
+    throw TextError("text of " + std::to_string(text.size()) + " bytes, at most " +
+                    std::to_string(maxTextBytes) + " are supported");
   requireUtf8(text, "text");
   RegexBudget budget(text.size());
   std::vector<int32_t> ids;
@@ -258,8 +248,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text,
   return ids;
 }
 
-std::string Tokenizer::decode(const std::vector<int32_t> &ids,
-                              bool skipSpecial) const {
+std::string Tokenizer::decode(const std::vector<int32_t> &ids, bool skipSpecial) const {
   std::string bytes;
   for (int32_t id : ids)
     if (!skipSpecial || !isSpecial(id))
@@ -292,13 +281,9 @@ std::string_view Tokenizer::tokenBytes(int32_t id) const {
 const std::string &Tokenizer::bosToken() const { return impl->bos; }
 const std::string &Tokenizer::eosToken() const { return impl->eos; }
 
-std::optional<int32_t> Tokenizer::bosId() const {
-  return impl->idOf(impl->bos);
-}
+std::optional<int32_t> Tokenizer::bosId() const { return impl->idOf(impl->bos); }
 
-std::optional<int32_t> Tokenizer::eosId() const {
-  return impl->idOf(impl->eos);
-}
+std::optional<int32_t> Tokenizer::eosId() const { return impl->idOf(impl->eos); }
 
 std::string StreamDecoder::push(int32_t id) {
   std::string out;

@@ -16,8 +16,7 @@ class Tokenizer {
 public:
   // `tokenizerConfigJson` may be empty: then the post-processor says whether a
   // BOS is put in front. Throws TextError.
-  static Tokenizer fromJson(std::string_view tokenizerJson,
-                            std::string_view tokenizerConfigJson);
+  static Tokenizer fromJson(std::string_view tokenizerJson, std::string_view tokenizerConfigJson);
   ~Tokenizer();
   Tokenizer(Tokenizer &&) noexcept;
   Tokenizer &operator=(Tokenizer &&) noexcept;

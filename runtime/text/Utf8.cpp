@@ -68,8 +68,8 @@ size_t firstInvalidUtf8(std::string_view bytes) {
 void requireUtf8(std::string_view bytes, std::string_view what) {
   size_t at = firstInvalidUtf8(bytes);
   if (at != std::string_view::npos)
-    throw TextError(std::string(what) + " is not valid UTF-8 (byte " +
-                    std::to_string(at) + "); convert it to UTF-8 first");
+    throw TextError(std::string(what) + " is not valid UTF-8 (byte " + std::to_string(at) +
+                    "); convert it to UTF-8 first");
 }
 
 void appendUtf8(std::string &out, char32_t codePoint) {
@@ -116,14 +116,12 @@ std::string utf8Lossy(std::string_view bytes) {
 }
 
 bool isWhiteSpace(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 ||
-         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
 }
 
-bool isPythonSpace(char32_t c) {
-  return isWhiteSpace(c) || (c >= 0x1C && c <= 0x1F);
-}
+bool isPythonSpace(char32_t c) { return isWhiteSpace(c) || (c >= 0x1C && c <= 0x1F); }
 
 size_t runAtStart(std::string_view text, bool (*pred)(char32_t)) {
   size_t at = 0;

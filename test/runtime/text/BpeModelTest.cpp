@@ -8,9 +8,7 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-BpeModel load(const Json &model) {
-  return BpeModel::fromJson(JsonView(model, "model"));
-}
+BpeModel load(const Json &model) { return BpeModel::fromJson(JsonView(model, "model")); }
 
 Ids encode(const Json &model, std::string_view word) {
   Ids ids;
@@ -27,8 +25,7 @@ TEST(BpeModel, MergesByRankThenLeftmost) {
 }
 
 TEST(BpeModel, MergesCascade) {
-  Json model =
-      tinyTokenizer({{"a", "b"}, {"ab", "ab"}, {"abab", "c"}})["model"];
+  Json model = tinyTokenizer({{"a", "b"}, {"ab", "ab"}, {"abab", "c"}})["model"];
   EXPECT_EQ(encode(model, "ababc"), (Ids{258}));
   EXPECT_EQ(encode(model, "abababab"), (Ids{257, 257}));
 }
@@ -76,8 +73,7 @@ TEST(BpeModel, RefusesFaultyModels) {
       {"/merges", {"ab"}, "expected two tokens with one space between"},
       {"/merges", {"a b c"}, "expected two tokens with one space between"},
       {"/merges", {{"a"}}, "model.merges[0] has 1 parts, expected 2"},
-      {"/merges", Json::parse(R"([["a", 3]])"),
-       "model.merges[0][1] is 3, expected a string"},
+      {"/merges", Json::parse(R"([["a", 3]])"), "model.merges[0][1] is 3, expected a string"},
       {"/merges", {"a zz"}, "names 'zz', which the vocabulary lacks"},
       {"/merges", {"x y"}, "names 'xy', which the vocabulary lacks"},
       {"/merges", {7}, "model.merges[0] is 7, expected a string"},

@@ -10,9 +10,7 @@ namespace {
 using Words = std::vector<std::string_view>;
 
 Json byteLevel(bool useRegex = false) {
-  return {{"type", "ByteLevel"},
-          {"add_prefix_space", false},
-          {"use_regex", useRegex}};
+  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", useRegex}};
 }
 
 Json splitStage(const std::string &regex) {
@@ -53,16 +51,14 @@ TEST(PreTokenizer, EmptyMatchesCutButYieldNothing) {
 TEST(PreTokenizer, Digits) {
   Json each = {{"type", "Digits"}, {"individual_digits", true}};
   Json runs = {{"type", "Digits"}, {"individual_digits", false}};
-  EXPECT_EQ(split(load({each, byteLevel()}), "a12½"),
-            (Words{"a", "1", "2", "½"}));
+  EXPECT_EQ(split(load({each, byteLevel()}), "a12½"), (Words{"a", "1", "2", "½"}));
   EXPECT_EQ(split(load({runs, byteLevel()}), "a12½"), (Words{"a", "12½"}));
 }
 
 TEST(PreTokenizer, SplitsAtAString) {
   Json stage = splitStage("");
   stage["pattern"] = {{"String", "a.b"}};
-  EXPECT_EQ(split(load({stage, byteLevel()}), "xa.bxacb"),
-            (Words{"x", "a.b", "xacb"}));
+  EXPECT_EQ(split(load({stage, byteLevel()}), "xa.bxacb"), (Words{"x", "a.b", "xacb"}));
 }
 
 TEST(PreTokenizer, ByteLevelRegexIsGpt2s) {
@@ -81,8 +77,7 @@ TEST(PreTokenizer, QwenAndLlamaPatternSplits) {
 // Oniguruma's classes are Unicode's; PCRE2's own differ at these places.
 TEST(PreTokenizer, ClassesAreOnigurumas) {
   EXPECT_EQ(splitBy("\\s+", "a\u180Eb"), (Words{"a\u180Eb"}));
-  EXPECT_EQ(splitBy("\\s+", "a\u3000\u0085b"),
-            (Words{"a", "\u3000\u0085", "b"}));
+  EXPECT_EQ(splitBy("\\s+", "a\u3000\u0085b"), (Words{"a", "\u3000\u0085", "b"}));
   EXPECT_EQ(splitBy("\\w+", "e\u0301\u203Fx!"), (Words{"e\u0301\u203Fx", "!"}));
   EXPECT_EQ(splitBy("^b", "a\nb"), (Words{"a\n", "b"}));
   EXPECT_EQ(splitBy("\\p{Han}+", "漢\u3001"), (Words{"漢", "\u3001"}));
@@ -117,14 +112,12 @@ TEST(PreTokenizer, RefusesRegexesThatMeanSomethingElse) {
     expectHas(error, says);
     expectHas(error, "pre_tokenizer.pretokenizers[0].pattern.Regex");
   }
-  expectHas(errorOf([] { splitBy(std::string(20000, 'a'), ""); }),
-            "pattern of 20000 bytes");
+  expectHas(errorOf([] { splitBy(std::string(20000, 'a'), ""); }), "pattern of 20000 bytes");
 }
 
 TEST(PreTokenizer, RegexWithoutEndIsAnErrorNotAHang) {
   std::string text(60, 'a');
-  expectHas(errorOf([&] { splitBy("(a+)+$(?<!a)", text + "!"); }),
-            "the pattern gave up at byte 0");
+  expectHas(errorOf([&] { splitBy("(a+)+$(?<!a)", text + "!"); }), "the pattern gave up at byte 0");
 }
 
 TEST(PreTokenizer, RefusesWhatItDoesNotKnow) {

@@ -43,8 +43,7 @@ TEST(Reasoning, SplitsWhereverThePiecesEnd) {
   };
   for (const Case &one : cases)
     for (size_t size = 1; size < 20; ++size)
-      EXPECT_EQ(feed(one.text, one.opened, size), one.expected)
-          << one.text << " by " << size;
+      EXPECT_EQ(feed(one.text, one.opened, size), one.expected) << one.text << " by " << size;
 }
 
 TEST(Reasoning, HoldsBackOnlyWhatMayBeATag) {

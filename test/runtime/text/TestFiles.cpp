@@ -26,17 +26,15 @@ std::string readSourceXz(const std::string &path) {
   uint64_t memory = UINT64_MAX;
   size_t from = 0, to = 0;
   lzma_ret rc = lzma_stream_buffer_decode(
-      &memory, 0, nullptr, reinterpret_cast<const uint8_t *>(packed.data()),
-      &from, packed.size(), reinterpret_cast<uint8_t *>(text.data()), &to,
-      text.size());
+      &memory, 0, nullptr, reinterpret_cast<const uint8_t *>(packed.data()), &from, packed.size(),
+      reinterpret_cast<uint8_t *>(text.data()), &to, text.size());
   if (rc != LZMA_OK)
     throw std::runtime_error("cannot unpack " + path);
   text.resize(to);
   return text;
 }
 
-Json tinyTokenizer(
-    const std::vector<std::pair<std::string, std::string>> &merges) {
+Json tinyTokenizer(const std::vector<std::pair<std::string, std::string>> &merges) {
   Json vocab = Json::object(), list = Json::array();
   for (int byte = 0; byte < 256; ++byte)
     vocab[spellingOfBytes(std::string(1, char(byte)))] = byte;
@@ -44,8 +42,7 @@ Json tinyTokenizer(
     list.push_back(Json::array({left, right}));
     vocab.emplace(left + right, int(vocab.size()));
   }
-  Json byteLevel = {
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  Json byteLevel = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
   return {{"version", "1.0"},
           {"added_tokens", Json::array()},
           {"normalizer", nullptr},
@@ -55,20 +52,14 @@ Json tinyTokenizer(
           {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", list}}}};
 }
 
-Json addedToken(int id, const std::string &content, bool special,
-                bool normalized) {
-  return {{"id", id},
-          {"content", content},
-          {"special", special},
-          {"normalized", normalized},
-          {"lstrip", false},
-          {"rstrip", false},
-          {"single_word", false}};
+Json addedToken(int id, const std::string &content, bool special, bool normalized) {
+  return {
+      {"id", id},        {"content", content}, {"special", special},  {"normalized", normalized},
+      {"lstrip", false}, {"rstrip", false},    {"single_word", false}};
 }
 
 void expectHas(const std::string &text, const std::string &part) {
-  EXPECT_NE(text.find(part), std::string::npos)
-      << "'" << text << "' lacks '" << part << "'";
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
 }
 
 } // namespace moec::rt::text::test

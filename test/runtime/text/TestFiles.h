@@ -19,12 +19,10 @@ std::string readSourceXz(const std::string &path);
 
 // A whole tokenizer.json whose vocabulary is the 256 bytes (ids 0 to 255, by
 // byte) and then the results of `merges`, in order.
-Json tinyTokenizer(
-    const std::vector<std::pair<std::string, std::string>> &merges = {});
+Json tinyTokenizer(const std::vector<std::pair<std::string, std::string>> &merges = {});
 
 // An entry of "added_tokens".
-Json addedToken(int id, const std::string &content, bool special,
-                bool normalized = false);
+Json addedToken(int id, const std::string &content, bool special, bool normalized = false);
 
 // Runs `f` and returns what its TextError says; fails if it throws none.
 template <typename F> std::string errorOf(F f) {

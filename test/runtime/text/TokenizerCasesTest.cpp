@@ -14,8 +14,7 @@ void checkCase(const Tokenizer &tokenizer, const Json &one) {
   std::vector<int32_t> ids = one["ids"];
   EXPECT_EQ(tokenizer.encode(text, /*addSpecial=*/false), ids);
   EXPECT_EQ(tokenizer.decode(ids, false), one["decoded"].get<std::string>());
-  EXPECT_EQ(tokenizer.decode(ids, true),
-            one["decoded_skip_special"].get<std::string>());
+  EXPECT_EQ(tokenizer.decode(ids, true), one["decoded_skip_special"].get<std::string>());
   ASSERT_EQ(one["tokens"].size(), ids.size());
   for (size_t i = 0; i < ids.size(); ++i)
     EXPECT_EQ(tokenizer.idToToken(ids[i]), one["tokens"][i].get<std::string>());
@@ -40,11 +39,9 @@ void checkFile(const Tokenizer &tokenizer, const Json &file) {
 }
 
 TEST(TokenizerCases, TinyR1) {
-  Tokenizer tokenizer = Tokenizer::fromJson(
-      readSourceFile("models/tiny-r1/tokenizer.json"),
-      readSourceFile("models/tiny-r1/tokenizer_config.json"));
-  checkFile(tokenizer,
-            Json::parse(readSourceFile("models/tiny-r1/tokenizer_cases.json")));
+  Tokenizer tokenizer = Tokenizer::fromJson(readSourceFile("models/tiny-r1/tokenizer.json"),
+                                            readSourceFile("models/tiny-r1/tokenizer_config.json"));
+  checkFile(tokenizer, Json::parse(readSourceFile("models/tiny-r1/tokenizer_cases.json")));
   EXPECT_EQ(tokenizer.encode("a", true), (std::vector<int32_t>{0, 67}));
   EXPECT_EQ(tokenizer.bosToken(), "<｜begin▁of▁sentence｜>");
   EXPECT_EQ(tokenizer.eosId(), 1);
@@ -52,9 +49,8 @@ TEST(TokenizerCases, TinyR1) {
 
 TEST(TokenizerCases, DeepseekV3) {
   const std::string folder = "test/runtime/text/Inputs/deepseek_v3/";
-  Tokenizer tokenizer =
-      Tokenizer::fromJson(readSourceXz(folder + "tokenizer.json.xz"),
-                          readSourceFile(folder + "tokenizer_config.json"));
+  Tokenizer tokenizer = Tokenizer::fromJson(readSourceXz(folder + "tokenizer.json.xz"),
+                                            readSourceFile(folder + "tokenizer_config.json"));
   checkFile(tokenizer, Json::parse(readSourceFile(folder + "cases.json")));
 }
 

@@ -21,8 +21,7 @@ TEST(TokenizerJson, EveryTruncationIsRefused) {
 TEST(TokenizerJson, DeepNestingIsRefused) {
   std::string deep(100000, '[');
   expectHas(errorFor(deep), "nested deeper than 64 levels at byte 64");
-  expectHas(errorFor(tinyTokenizer().dump(), deep),
-            "tokenizer_config.json: nested deeper");
+  expectHas(errorFor(tinyTokenizer().dump(), deep), "tokenizer_config.json: nested deeper");
 }
 
 struct Fault {
@@ -43,12 +42,9 @@ TEST(TokenizerJson, RefusesFaultyFiles) {
       {"/decoder", {{"type", "Metaspace"}}, "decoder.type is \"Metaspace\""},
       {"/truncation", {{"max_length", 1}}, "truncation is an object"},
       {"/padding", {{"strategy", "x"}}, "padding is an object"},
+      {"/post_processor", {{"type", "Bert"}}, "post_processor.type is \"Bert\""},
       {"/post_processor",
-       {{"type", "Bert"}},
-       "post_processor.type is \"Bert\""},
-      {"/post_processor",
-       {{"type", "TemplateProcessing"},
-        {"single", {{{"SpecialToken", {{"id", "<s>"}}}}}}},
+       {{"type", "TemplateProcessing"}, {"single", {{{"SpecialToken", {{"id", "<s>"}}}}}}},
        "names the token '<s>'"},
       {"/added_tokens", 1, "added_tokens is 1, expected an array"},
       {"/added_tokens", {addedToken(-1, "x", true)}, "id is -1"},
@@ -57,9 +53,7 @@ TEST(TokenizerJson, RefusesFaultyFiles) {
       {"/added_tokens",
        {addedToken(300, std::string(600, 'x'), true)},
        "supported: 1 to 512 bytes"},
-      {"/added_tokens",
-       {addedToken('a', "<x>", true)},
-       "which 'a' has already"},
+      {"/added_tokens", {addedToken('a', "<x>", true)}, "which 'a' has already"},
       {"/added_tokens",
        {addedToken(300, "a", true)},
        "gives 'a' the id 300, but it has the id 97 already"},
@@ -87,8 +81,7 @@ TEST(TokenizerJson, WrongTypesEverywhere) {
   json["post_processor"] = Json::parse(R"({"type": "Sequence", "processors": [
       {"type": "TemplateProcessing",
        "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {}}]}]})");
-  const Json others[] = {nullptr, true,          -1,   1.5,
-                         "x",     Json::array(), {{}}, Json::object()};
+  const Json others[] = {nullptr, true, -1, 1.5, "x", Json::array(), {{}}, Json::object()};
   const Json flat = json.flatten();
   for (const auto &[pointer, old] : flat.items()) {
     // Walk up from the leaf, spoiling each level.
@@ -113,8 +106,7 @@ TEST(TokenizerJson, RefusesFaultyConfig) {
             "tokenizer_config.json.bos_token names the token '<s>'");
   expectHas(errorFor(json, R"({"add_bos_token": 1})"),
             "add_bos_token is 1, expected true or false");
-  expectHas(errorFor(json, R"({"add_eos_token": true})"),
-            "eos_token names the token ''");
+  expectHas(errorFor(json, R"({"add_eos_token": true})"), "eos_token names the token ''");
 }
 
 } // namespace

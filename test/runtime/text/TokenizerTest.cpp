@@ -28,8 +28,7 @@ TEST(Tokenizer, LooksUpTokens) {
 
 TEST(Tokenizer, AddedTokensLongestWins) {
   Json json = tinyTokenizer();
-  json["added_tokens"] = {addedToken(256, "<a>", true),
-                          addedToken(257, "<a><b>", false)};
+  json["added_tokens"] = {addedToken(256, "<a>", true), addedToken(257, "<a><b>", false)};
   Tokenizer t = load(json);
   EXPECT_EQ(t.encode("<a><b><a>", false), (Ids{257, 256}));
   EXPECT_EQ(t.decode({257, 256, 'x'}, true), "<a><b>x");
@@ -38,8 +37,7 @@ TEST(Tokenizer, AddedTokensLongestWins) {
 TEST(Tokenizer, NormalizedTokensComeSecond) {
   Json json = tinyTokenizer();
   // The longer one is looked for only where the other left text.
-  json["added_tokens"] = {addedToken(256, "ab", false, false),
-                          addedToken(257, "xab", false, true)};
+  json["added_tokens"] = {addedToken(256, "ab", false, false), addedToken(257, "xab", false, true)};
   EXPECT_EQ(load(json).encode("xab", false), (Ids{'x', 256}));
 }
 
@@ -74,8 +72,7 @@ TEST(Tokenizer, AddedTokenMayNameAVocabularyToken) {
 
 TEST(Tokenizer, ConfigSaysWhetherBosIsAdded) {
   Json json = tinyTokenizer();
-  json["added_tokens"] = {addedToken(256, "<s>", true),
-                          addedToken(257, "</s>", true)};
+  json["added_tokens"] = {addedToken(256, "<s>", true), addedToken(257, "</s>", true)};
   const char *both = R"({"bos_token": "<s>", "eos_token": {"content": "</s>"},
                          "add_bos_token": true, "add_eos_token": true})";
   EXPECT_EQ(load(json, both).encode("a", true), (Ids{256, 'a', 257}));
@@ -93,21 +90,18 @@ TEST(Tokenizer, PostProcessorAddsBosIfConfigIsSilent) {
              {"SpecialToken": {"id": "<s>", "type_id": 0}},
              {"Sequence": {"id": "A", "type_id": 0}}]}]})");
   EXPECT_EQ(load(json).encode("a", true), (Ids{256, 'a'}));
-  EXPECT_EQ(load(json, R"({"bos_token": "<s>", "add_bos_token": false})")
-                .encode("a", true),
+  EXPECT_EQ(load(json, R"({"bos_token": "<s>", "add_bos_token": false})").encode("a", true),
             (Ids{'a'}));
 }
 
 TEST(Tokenizer, RefusesTextThatIsNotUtf8) {
   Tokenizer t = load(tinyTokenizer());
-  expectHas(errorOf([&] { t.encode("ab\xff", false); }),
-            "text is not valid UTF-8 (byte 2)");
+  expectHas(errorOf([&] { t.encode("ab\xff", false); }), "text is not valid UTF-8 (byte 2)");
 }
 
 TEST(Tokenizer, DecodesBrokenBytesAsReplacement) {
   Tokenizer t = load(tinyTokenizer());
-  EXPECT_EQ(t.decode({0xE2, 0x82, 'a', 0xFF, -5, 99999}, false),
-            "\uFFFDa\uFFFD");
+  EXPECT_EQ(t.decode({0xE2, 0x82, 'a', 0xFF, -5, 99999}, false), "\uFFFDa\uFFFD");
 }
 
 TEST(Tokenizer, StreamHoldsIncompleteCharacters) {
@@ -134,8 +128,7 @@ TEST(Tokenizer, StreamEqualsDecodeOnAnyBytes) {
       state = state * 1664525 + 1013904223;
       static constexpr uint8_t likely[] = {0xE2, 0x82, 0xAC, 0xF0, 0x9F,
                                            0x98, 0x80, 0xC3, 0xED, 0xA0};
-      ids.push_back(state >> 30 ? likely[(state >> 16) % 10]
-                                : state >> 8 & 255);
+      ids.push_back(state >> 30 ? likely[(state >> 16) % 10] : state >> 8 & 255);
       streamed += stream.push(ids.back());
     }
     EXPECT_EQ(streamed + stream.finish(), t.decode(ids, false));
@@ -143,16 +136,14 @@ TEST(Tokenizer, StreamEqualsDecodeOnAnyBytes) {
 }
 
 TEST(Tokenizer, AMegabyteOfOneWordIsQuick) {
-  Tokenizer t =
-      Tokenizer::fromJson(readSourceFile("models/tiny-r1/tokenizer.json"), "");
+  Tokenizer t = Tokenizer::fromJson(readSourceFile("models/tiny-r1/tokenizer.json"), "");
   for (const char *unit : {"a", "the", " ", "\n", "7", "$", "ab ", "é"}) {
     std::string text;
     while (text.size() < 1 << 20)
       text += unit;
     auto start = std::chrono::steady_clock::now();
     Ids ids = t.encode(text, false);
-    std::chrono::duration<double> took =
-        std::chrono::steady_clock::now() - start;
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     EXPECT_EQ(t.decode(ids, false), text);
     EXPECT_LT(took.count(), 20.0) << "unit '" << unit << "'";
   }

@@ -1,0 +1,160 @@
+#include "runtime/text/TemplateValue.h"
+#include "runtime/text/TextError.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace moec::rt::text {
+
+namespace {
+
+constexpr unsigned maxValueDepth = 32;
+
+constexpr size_t maxValueWeight = 8000000;
+
+void addPart(Value::Size &whole, const Value &part) {
+  if (part.is(Value::Namespace))
+    throw TextError("chat template: a namespace inside another value is not "
+                    "supported");
+  whole.depth = std::max(whole.depth, part.size().depth + 1);
+  whole.weight += part.size().weight;
+  if (whole.depth > maxValueDepth)
+    throw TextError("chat template: values nested deeper than " + std::to_string(maxValueDepth));
+  if (whole.weight > maxValueWeight)
+    throw TextError("chat template: a list or dict larger than " + std::to_string(maxValueWeight) +
+                    " units");
+}
+
+} // namespace
+
+Value Value::list(ValueList items) {
+  Size size{1, 1};
+  for (const Value &item : items)
+    addPart(size, item);
+  return with(std::make_shared<const ListData>(ListData{std::move(items), size}));
+}
+
+Value Value::dict(ValueDict items) {
+  Size size{1, 1};
+  for (const auto &[key, item] : items) {
+    size.weight += key.size() / 16;
+    addPart(size, item);
+  }
+  return with(std::make_shared<const DictData>(DictData{std::move(items), size}));
+}
+
+const char *Value::kindName() const {
+  static constexpr const char *names[] = {"undefined", "none",   "a boolean", "a number",
+                                          "a string",  "a list", "a dict",    "a namespace"};
+  return names[kind()];
+}
+
+Value::Size Value::size() const {
+  if (auto list = std::get_if<std::shared_ptr<const ListData>>(&data))
+    return (*list)->size;
+  if (auto dict = std::get_if<std::shared_ptr<const DictData>>(&data))
+    return (*dict)->size;
+  return {0, is(String) ? 1 + str().size() / 16 : 1};
+}
+
+const Value *Value::find(std::string_view key) const {
+  for (const auto &[name, value] : entries())
+    if (name == key)
+      return &value;
+  return nullptr;
+}
+
+bool Value::truthy() const {
+  switch (kind()) {
+  case Undefined:
+  case None:
+    return false;
+  case Bool:
+  case Int:
+    return number() != 0;
+  case String:
+    return !str().empty();
+  case List:
+    return !items().empty();
+  case Dict:
+    return !entries().empty();
+  case Namespace:
+    return true;
+  }
+  return false;
+}
+
+bool Value::equals(const Value &other) const {
+  if (isNumber() && other.isNumber())
+    return number() == other.number();
+  if (kind() != other.kind())
+    return false;
+  switch (kind()) {
+  case String:
+    return str() == other.str();
+  case List:
+    return std::equal(items().begin(), items().end(), other.items().begin(), other.items().end(),
+                      [](const Value &a, const Value &b) { return a.equals(b); });
+  case Dict:
+    if (entries().size() != other.entries().size())
+      return false;
+    for (const auto &[key, value] : entries()) {
+      const Value *same = other.find(key);
+      if (!same || !value.equals(*same))
+        return false;
+    }
+    return true;
+  case Namespace:
+    return &attributes() == &other.attributes();
+  default:
+    return true; // undefined, none
+  }
+}
+
+std::string valueToText(const Value &value) {
+  switch (value.kind()) {
+  case Value::Undefined:
+    return "";
+  case Value::None:
+    return "None";
+  case Value::Bool:
+    return value.number() ? "True" : "False";
+  case Value::Int:
+    return std::to_string(value.number());
+  case Value::String:
+    return value.str();
+  default:
+    throw TextError(std::string("chat template: ") + value.kindName() +
+                    " as text is not supported; use the filter tojson");
+  }
+}
+
+std::string valueToJson(const Value &value) {
+  auto quoted = [](const std::string &text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  std::string out;
+  switch (value.kind()) {
+  case Value::None:
+    return "null";
+  case Value::Bool:
+    return value.number() ? "true" : "false";
+  case Value::Int:
+    return std::to_string(value.number());
+  case Value::String:
+    return quoted(value.str());
+  case Value::List:
+    for (const Value &item : value.items())
+      out += (out.empty() ? "" : ", ") + valueToJson(item);
+    return "[" + out + "]";
+  case Value::Dict:
+    for (const auto &[key, item] : value.entries())
+      out += (out.empty() ? "" : ", ") + quoted(key) + ": " + valueToJson(item);
+    return "{" + out + "}";
+  default:
+    throw TextError(std::string("chat template: ") + value.kindName() +
+                    " as JSON is not supported");
+  }
+}
+
+} // namespace moec::rt::text

@@ -1,0 +1,19 @@
+// Any bytes as a chat template, rendered over a short conversation: it must
+// render or throw TextError, within its bounds.
+#include "runtime/text/ChatTemplate.h"
+#include "runtime/text/TextError.h"
+
+#include <cstdint>
+
+using namespace moec::rt::text;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  try {
+    ChatTemplate::parse({reinterpret_cast<const char *>(data), size})
+        .render(
+            {{"system", "Be brief."}, {"user", "Hi é漢"}, {"assistant", "<think>a</think>\n b "}},
+            true, "<s>", "</s>");
+  } catch (const TextError &) {
+  }
+  return 0;
+}
