@@ -19,8 +19,7 @@ enum class ErrorKind {
 
 class Error : public std::runtime_error {
 public:
-  Error(ErrorKind kind, const std::string &text)
-      : std::runtime_error(text), kind(kind) {}
+  Error(ErrorKind kind, const std::string &text) : std::runtime_error(text), kind(kind) {}
   const ErrorKind kind;
 };
 
@@ -31,15 +30,14 @@ template <typename T> void appendText(std::string &out, const T &value) {
   else
     out += value;
 }
-template <typename... Ts> std::string text(const Ts &...parts) {
+template <typename... Ts> std::string joined(const Ts &...parts) {
   std::string out;
   (appendText(out, parts), ...);
   return out;
 }
 
-template <typename... Ts>
-[[noreturn]] void fail(ErrorKind kind, const Ts &...parts) {
-  throw Error(kind, text(parts...));
+template <typename... Ts> [[noreturn]] void fail(ErrorKind kind, const Ts &...parts) {
+  throw Error(kind, joined(parts...));
 }
 
 } // namespace moec::rt

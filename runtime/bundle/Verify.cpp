@@ -44,34 +44,28 @@ void verifyHeader(const VerifyContext &c, bool checksums) {
   if (std::memcmp(h.magic, kBundleMagic, sizeof h.magic) != 0)
     c.bad("this is no bundle: it does not start with 'MOECBNDL'");
   if (h.version != kBundleVersion)
-    c.bad("version ", h.version, " found, this runtime reads version ",
-          kBundleVersion);
+    c.bad("version ", h.version, " found, this runtime reads version ", kBundleVersion);
   if (h.schemaHash[0] != kSchemaHash[0] || h.schemaHash[1] != kSchemaHash[1])
     c.bad("made with schema ", hex(h.schemaHash[1]), hex(h.schemaHash[0]),
-          ", this runtime reads schema ", hex(kSchemaHash[1]),
-          hex(kSchemaHash[0]));
+          ", this runtime reads schema ", hex(kSchemaHash[1]), hex(kSchemaHash[0]));
   uint64_t sum = XXH3_64bits(&h, offsetof(BundleHeader, headerChecksum));
   if (checksums && sum != h.headerChecksum)
-    c.bad("header is damaged: checksum ", hex(sum), ", expected ",
-          hex(h.headerChecksum));
+    c.bad("header is damaged: checksum ", hex(sum), ", expected ", hex(h.headerChecksum));
   if (h.reserved != 0)
     c.bad("header's reserved field is ", h.reserved, ", expected 0");
   const uint8_t *rest = c.file.data() + sizeof(BundleHeader);
-  if (std::any_of(rest, c.file.data() + kPageSize,
-                  [](uint8_t b) { return b != 0; }))
+  if (std::any_of(rest, c.file.data() + kPageSize, [](uint8_t b) { return b != 0; }))
     c.bad("header is damaged: its padding is not zero");
   if (h.fileBytes != c.file.size())
     c.bad("file has ", c.file.size(), " bytes, its header says ", h.fileBytes,
           " (is the copy complete?)");
   if (h.manifestOffset % kPageSize || h.manifestOffset < kPageSize ||
-      h.manifestOffset > c.file.size() ||
-      h.manifestBytes != c.file.size() - h.manifestOffset)
+      h.manifestOffset > c.file.size() || h.manifestBytes != c.file.size() - h.manifestOffset)
     c.bad("manifest at ", h.manifestOffset, " with ", h.manifestBytes,
           " bytes does not end the file of ", c.file.size(), " bytes");
 }
 
-const fb::Manifest *verifyManifestBytes(const VerifyContext &c,
-                                        bool checksums) {
+const fb::Manifest *verifyManifestBytes(const VerifyContext &c, bool checksums) {
   const uint8_t *data = c.file.data() + c.header.manifestOffset;
   size_t size = c.header.manifestBytes;
   if (checksums) {
@@ -110,11 +104,10 @@ void verifyModel(const VerifyContext &c) {
   if (cache.dtype() > fb::DType::MAX)
     c.bad("cache.dtype is ", unsigned(cache.dtype()));
   if (uint64_t(m.pages_per_sequence()) * cache.page_rows() < m.max_context())
-    c.bad("pages_per_sequence ", m.pages_per_sequence(), " of ",
-          cache.page_rows(), " rows cannot hold max_context ", m.max_context());
-  uint64_t rows =
-      checkedMul(c, uint64_t(m.pages_per_sequence()) * cache.page_rows(),
-                 m.max_batch(), "the cache's row count");
+    c.bad("pages_per_sequence ", m.pages_per_sequence(), " of ", cache.page_rows(),
+          " rows cannot hold max_context ", m.max_context());
+  uint64_t rows = checkedMul(c, uint64_t(m.pages_per_sequence()) * cache.page_rows(), m.max_batch(),
+                             "the cache's row count");
   checkedMul(c, checkedMul(c, rows, cache.row_width(), "the cache's size"),
              uint64_t(4) * cache.layers(), "the cache's size");
 }
@@ -128,8 +121,7 @@ void verifyPadding(const VerifyContext &c,
     auto first = c.file.begin() + end, last = c.file.begin() + begin;
     auto stray = std::find_if(first, last, [](uint8_t b) { return b != 0; });
     if (stray != last)
-      c.bad("padding is damaged: byte ", stray - c.file.begin(),
-            " is not zero");
+      c.bad("padding is damaged: byte ", stray - c.file.begin(), " is not zero");
   };
   for (auto [offset, index] : ranges) {
     gap(offset);
@@ -144,26 +136,22 @@ void verifySegments(const VerifyContext &c) {
   for (unsigned i = 0; i < segments.size(); ++i) {
     const fb::Segment &s = *segments.Get(i);
     if (s.offset() % kPageSize || s.offset() < kPageSize)
-      c.bad("segments[", i, "] offset ", s.offset(),
-            " is not a positive multiple of ", kPageSize);
+      c.bad("segments[", i, "] offset ", s.offset(), " is not a positive multiple of ", kPageSize);
     if (s.size() == 0 || !fits(s.offset(), s.size(), c.header.manifestOffset))
       c.bad("segments[", i, "] at ", s.offset(), " with ", s.size(),
-            " bytes does not lie before the manifest at ",
-            c.header.manifestOffset);
+            " bytes does not lie before the manifest at ", c.header.manifestOffset);
     ranges.emplace_back(s.offset(), i);
   }
   std::sort(ranges.begin(), ranges.end());
   for (size_t i = 1; i < ranges.size(); ++i) {
     const fb::Segment &before = *segments.Get(ranges[i - 1].second);
     if (before.offset() + before.size() > ranges[i].first)
-      c.bad("segments[", ranges[i - 1].second, "] and segments[",
-            ranges[i].second, "] overlap");
+      c.bad("segments[", ranges[i - 1].second, "] and segments[", ranges[i].second, "] overlap");
   }
   verifyPadding(c, ranges);
 }
 
-void verifyWeightStorage(const VerifyContext &c, const fb::Weight &w,
-                         const std::string &what) {
+void verifyWeightStorage(const VerifyContext &c, const fb::Weight &w, const std::string &what) {
   const fb::Manifest &m = *c.manifest;
   if (w.fill() > fb::FillKind::MAX)
     c.bad(what, " has fill kind ", unsigned(w.fill()));
@@ -188,7 +176,7 @@ void verifyWeights(const VerifyContext &c) {
   const auto &weights = *c.manifest->weights();
   for (unsigned i = 0; i < weights.size(); ++i) {
     const fb::Weight &w = *weights.Get(i);
-    std::string what = text("weights[", i, "] '", w.name()->str(), "'");
+    std::string what = joined("weights[", i, "] '", w.name()->str(), "'");
     if (w.name()->size() == 0 || !names.insert(w.name()->string_view()).second)
       c.bad(what, " has an empty or repeated name");
     if (w.dtype() > fb::DType::MAX)
@@ -196,13 +184,11 @@ void verifyWeights(const VerifyContext &c) {
     uint64_t elements = 1;
     for (uint64_t extent : *w.shape())
       elements = checkedMul(c, elements, extent, what + " size");
-    uint64_t bytes =
-        checkedMul(c, elements, elementSize(w.dtype()), what + " size");
+    uint64_t bytes = checkedMul(c, elements, elementSize(w.dtype()), what + " size");
     if (bytes == 0)
       c.bad(what, " is empty");
     if (bytes != w.bytes())
-      c.bad(what, " says ", w.bytes(), " bytes, its shape and dtype give ",
-            bytes);
+      c.bad(what, " says ", w.bytes(), " bytes, its shape and dtype give ", bytes);
     verifyWeightStorage(c, w, what);
   }
 }
@@ -222,15 +208,14 @@ std::vector<std::string> segmentOwners(const VerifyContext &c) {
   std::vector<std::string> owners(m.segments()->size());
   auto claim = [&](int64_t segment, const std::string &owner) {
     if (!owners[segment].empty())
-      c.bad("segments[", segment, "] belongs to ", owners[segment], " and to ",
-            owner);
+      c.bad("segments[", segment, "] belongs to ", owners[segment], " and to ", owner);
     owners[segment] = owner;
   };
   for (unsigned i = 0; i < m.images()->size(); ++i)
-    claim(m.images()->Get(i)->segment(), text("images[", i, "]"));
+    claim(m.images()->Get(i)->segment(), joined("images[", i, "]"));
   for (const fb::Weight *w : *m.weights())
     if (w->segment() >= 0)
-      claim(w->segment(), text("weight '", w->name()->str(), "'"));
+      claim(w->segment(), joined("weight '", w->name()->str(), "'"));
   for (unsigned i = 0; i < owners.size(); ++i)
     if (owners[i].empty())
       c.bad("segments[", i, "] belongs to nothing");
@@ -260,8 +245,7 @@ void verifySegmentChecksums(const VerifyContext &c, const VerifyOptions &o,
         ;
     }
   };
-  unsigned threads =
-      o.threads ? o.threads : std::thread::hardware_concurrency();
+  unsigned threads = o.threads ? o.threads : std::thread::hardware_concurrency();
   threads = std::min<size_t>(std::max(threads, 1u), wanted.size());
   std::vector<std::jthread> helpers;
   for (unsigned i = 1; i < threads; ++i)
@@ -275,8 +259,7 @@ void verifySegmentChecksums(const VerifyContext &c, const VerifyOptions &o,
 
 } // namespace
 
-const fb::Manifest *verifyBundle(std::span<const uint8_t> file,
-                                 const std::string &name,
+const fb::Manifest *verifyBundle(std::span<const uint8_t> file, const std::string &name,
                                  const VerifyOptions &options) {
   BundleHeader header{};
   VerifyContext c{file, name, header};

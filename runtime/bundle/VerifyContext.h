@@ -14,7 +14,7 @@ struct VerifyContext {
   const fb::Manifest *manifest = nullptr;
 
   template <typename... Ts> [[noreturn]] void bad(const Ts &...parts) const {
-    fail(ErrorKind::Bundle, "bundle '", name, "': ", text(parts...),
+    fail(ErrorKind::Bundle, "bundle '", name, "': ", joined(parts...),
          "; compile the bundle again");
   }
 };

@@ -12,11 +12,9 @@ void verifyImages(const VerifyContext &c) {
   for (unsigned i = 0; i < m.images()->size(); ++i) {
     const fb::Image &image = *m.images()->Get(i);
     if (image.format()->string_view() != "elf-so")
-      c.bad("images[", i, "] has format '", image.format()->str(),
-            "', expected 'elf-so'");
+      c.bad("images[", i, "] has format '", image.format()->str(), "', expected 'elf-so'");
     if (image.segment() >= m.segments()->size())
-      c.bad("images[", i, "] names segment ", image.segment(), " of ",
-            m.segments()->size());
+      c.bad("images[", i, "] names segment ", image.segment(), " of ", m.segments()->size());
   }
 }
 
@@ -24,8 +22,7 @@ bool isSymbol(std::string_view name) {
   if (name.empty())
     return false;
   for (char ch : name)
-    if (!std::isalnum(static_cast<unsigned char>(ch)) && ch != '_' &&
-        ch != '.' && ch != '$')
+    if (!std::isalnum(static_cast<unsigned char>(ch)) && ch != '_' && ch != '.' && ch != '$')
       return false;
   return true;
 }
@@ -36,7 +33,7 @@ void verifyKernels(const VerifyContext &c) {
   std::unordered_set<std::string_view> symbols;
   for (unsigned i = 0; i < m.kernels()->size(); ++i) {
     const fb::Kernel &k = *m.kernels()->Get(i);
-    std::string what = text("kernels[", i, "] '", k.symbol()->str(), "'");
+    std::string what = joined("kernels[", i, "] '", k.symbol()->str(), "'");
     if (!isSymbol(k.symbol()->string_view()))
       c.bad(what, ": no symbol name");
     if (!symbols.insert(k.symbol()->string_view()).second)
@@ -44,15 +41,14 @@ void verifyKernels(const VerifyContext &c) {
     if (k.image() >= m.images()->size())
       c.bad(what, " names image ", k.image(), " of ", m.images()->size());
     if (k.workspace_bytes() > kMaxWorkspace)
-      c.bad(what, " wants a workspace of ", k.workspace_bytes(),
-            " bytes, at most ", kMaxWorkspace, " are allowed");
+      c.bad(what, " wants a workspace of ", k.workspace_bytes(), " bytes, at most ", kMaxWorkspace,
+            " are allowed");
   }
 }
 
 /// Bytes of input `kind` at the program's bounds. The sizes were checked to be
 /// at most 2^30, so no product overflows.
-uint64_t inputBytes(const fb::Manifest &m, const fb::Program &p,
-                    fb::InputKind kind) {
+uint64_t inputBytes(const fb::Manifest &m, const fb::Program &p, fb::InputKind kind) {
   switch (kind) {
   case fb::InputKind::BlockTable:
     return 4 * uint64_t(p.max_sequences()) * m.pages_per_sequence();
@@ -64,8 +60,8 @@ uint64_t inputBytes(const fb::Manifest &m, const fb::Program &p,
 }
 
 /// Size of what an argument refers to; complains about a bad index.
-uint64_t argLimit(const VerifyContext &c, const fb::Program &p,
-                  const fb::Arg &arg, const std::string &what) {
+uint64_t argLimit(const VerifyContext &c, const fb::Program &p, const fb::Arg &arg,
+                  const std::string &what) {
   const fb::Manifest &m = *c.manifest;
   auto index = [&](uint64_t count, const char *kind) {
     if (arg.index() >= count)
@@ -83,8 +79,7 @@ uint64_t argLimit(const VerifyContext &c, const fb::Program &p,
     return inputBytes(m, p, fb::InputKind(arg.index()));
   case fb::ArgKind::Output:
     index(1, "output");
-    return checkedMul(c, 4 * uint64_t(p.max_output_rows()), m.vocab_size(),
-                      what + " output");
+    return checkedMul(c, 4 * uint64_t(p.max_output_rows()), m.vocab_size(), what + " output");
   case fb::ArgKind::Cache:
     index(m.cache()->layers(), "cache");
     return 0;
@@ -96,68 +91,59 @@ void verifyArg(const VerifyContext &c, const fb::Program &p, const fb::Arg &arg,
                const std::string &what) {
   uint64_t limit = argLimit(c, p, arg, what);
   if (!fits(arg.offset(), arg.bytes(), limit))
-    c.bad(what, " (", fb::EnumNameArgKind(arg.kind()), " ", arg.index(),
-          ") covers bytes [", arg.offset(), ", +", arg.bytes(), ") of ", limit);
+    c.bad(what, " (", fb::EnumNameArgKind(arg.kind()), " ", arg.index(), ") covers bytes [",
+          arg.offset(), ", +", arg.bytes(), ") of ", limit);
 }
 
-void verifyGrid(const VerifyContext &c, const fb::Program &p,
-                const fb::Grid &grid, const std::string &what) {
+void verifyGrid(const VerifyContext &c, const fb::Program &p, const fb::Grid &grid,
+                const std::string &what) {
   if (grid.dim() > fb::Dim::MAX)
     c.bad(what, " grid has dim ", unsigned(grid.dim()));
   if (!grid.divisor() || !grid.multiplier() || !grid.cap() || !grid.factor())
     c.bad(what, " grid has a zero divisor, multiplier, cap or factor");
-  const uint64_t bounds[] = {1, p.max_tokens(), p.max_sequences(),
-                             p.max_output_rows()};
-  uint64_t scaled =
-      checkedMul(c, bounds[int(grid.dim())], grid.multiplier(), what + " grid");
+  const uint64_t bounds[] = {1, p.max_tokens(), p.max_sequences(), p.max_output_rows()};
+  uint64_t scaled = checkedMul(c, bounds[int(grid.dim())], grid.multiplier(), what + " grid");
   uint64_t tiles = (scaled + grid.divisor() - 1) / grid.divisor();
-  uint64_t total =
-      checkedMul(c, std::min(tiles, grid.cap()), grid.factor(), what + " grid");
+  uint64_t total = checkedMul(c, std::min(tiles, grid.cap()), grid.factor(), what + " grid");
   if (total > kMaxTiles)
-    c.bad(what, " grid has ", total, " tiles, at most ", kMaxTiles,
-          " are allowed");
+    c.bad(what, " grid has ", total, " tiles, at most ", kMaxTiles, " are allowed");
 }
 
-void verifyProgram(const VerifyContext &c, const fb::Program &p,
-                   const std::string &what) {
+void verifyProgram(const VerifyContext &c, const fb::Program &p, const std::string &what) {
   constexpr uint32_t kBound = 1u << 30;
-  for (uint32_t bound :
-       {p.max_tokens(), p.max_sequences(), p.max_output_rows()})
+  for (uint32_t bound : {p.max_tokens(), p.max_sequences(), p.max_output_rows()})
     if (bound == 0 || bound > kBound)
       c.bad(what, " has a bound of ", bound, ", expected 1 to ", kBound);
-  if (p.max_sequences() > p.max_tokens() ||
-      p.max_output_rows() > p.max_tokens())
-    c.bad(what, " has more sequences or output rows than its ", p.max_tokens(),
-          " tokens");
+  if (p.max_sequences() > p.max_tokens() || p.max_output_rows() > p.max_tokens())
+    c.bad(what, " has more sequences or output rows than its ", p.max_tokens(), " tokens");
   if (p.arena_bytes() >> 48)
     c.bad(what, " wants an arena of ", p.arena_bytes(), " bytes");
   for (unsigned i = 0; i < p.launches()->size(); ++i) {
     const fb::Launch &launch = *p.launches()->Get(i);
-    std::string where = text(what, " launches[", i, "]");
+    std::string where = joined(what, " launches[", i, "]");
     const auto &kernels = *c.manifest->kernels();
     if (launch.kernel() >= kernels.size())
       c.bad(where, " names kernel ", launch.kernel(), " of ", kernels.size());
     const fb::Kernel &kernel = *kernels.Get(launch.kernel());
     if (launch.args()->size() != kernel.num_args())
-      c.bad(where, " has ", launch.args()->size(), " arguments, kernel '",
-            kernel.symbol()->str(), "' takes ", kernel.num_args());
+      c.bad(where, " has ", launch.args()->size(), " arguments, kernel '", kernel.symbol()->str(),
+            "' takes ", kernel.num_args());
     for (unsigned a = 0; a < launch.args()->size(); ++a)
-      verifyArg(c, p, *launch.args()->Get(a), text(where, " args[", a, "]"));
+      verifyArg(c, p, *launch.args()->Get(a), joined(where, " args[", a, "]"));
     verifyGrid(c, p, *launch.grid(), where);
   }
 }
 
 void verifyEntry(const VerifyContext &c, const fb::Entry &entry) {
-  std::string what = text("entry '", entry.name()->str(), "'");
+  std::string what = joined("entry '", entry.name()->str(), "'");
   const auto &programs = *entry.programs();
   if (programs.size() == 0)
     c.bad(what, " has no programs");
   for (unsigned i = 0; i < programs.size(); ++i) {
     if (i && programs.Get(i)->max_tokens() <= programs.Get(i - 1)->max_tokens())
       c.bad(what, " programs[", i, "] is for ", programs.Get(i)->max_tokens(),
-            " tokens, not more than the ", programs.Get(i - 1)->max_tokens(),
-            " before it");
-    verifyProgram(c, *programs.Get(i), text(what, " programs[", i, "]"));
+            " tokens, not more than the ", programs.Get(i - 1)->max_tokens(), " before it");
+    verifyProgram(c, *programs.Get(i), joined(what, " programs[", i, "]"));
   }
 }
 

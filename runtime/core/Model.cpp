@@ -44,7 +44,7 @@ Model::Model(const std::string &path, const ModelOptions &options)
   for (const char *name : {"generation_config.json", "config.json"}) {
     std::string_view config = file.textFile(name);
     if (stops.empty() && !config.empty())
-      stops = parseStopTokens(config, text("bundle '", file.path(), "': ", name), vocabSize());
+      stops = parseStopTokens(config, joined("bundle '", file.path(), "': ", name), vocabSize());
   }
   if (options.describeOnly)
     return;
@@ -60,7 +60,7 @@ void Model::loadWeights() {
       weights.push_back(dev->adoptWeight(file.segment(w->segment())));
       continue;
     }
-    filled.emplace_back(*dev, w->bytes(), text("synthetic weight '", w->name()->str(), "'"));
+    filled.emplace_back(*dev, w->bytes(), joined("synthetic weight '", w->name()->str(), "'"));
     dev->fillWeight(*w, manifest().synthetic_seed(), filled.back().data());
     weights.push_back(filled.back().data());
   }

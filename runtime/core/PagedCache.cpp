@@ -31,8 +31,8 @@ PagedCache::PagedCache(Device &device, const fb::CacheLayout &layout, uint32_t p
       uint64_t(pages) * layout.page_rows() * layout.row_width() * elementSize(layout.dtype());
   for (uint32_t i = 0; i < layout.layers(); ++i)
     layers.emplace_back(device, bytes,
-                        text("KV cache of layer ", i, " (", pages, " pages in each of ",
-                             layout.layers(), " layers)"));
+                        joined("KV cache of layer ", i, " (", pages, " pages in each of ",
+                               layout.layers(), " layers)"));
 }
 
 } // namespace moec::rt

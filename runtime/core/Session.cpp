@@ -42,10 +42,18 @@ SequenceId Session::addSequence() {
 
 void Session::removeSequence(SequenceId id) {
   Sequence &s = sequence(id);
-  // In reverse, so that the next sequence gets the same pages in order.
-  for (size_t i = s.pages.size(); i-- > 0;)
-    cache->pages().release(s.pages[i]);
-  s = Sequence();
+  truncate(id, 0);
+  s.used = false;
+}
+
+void Session::truncate(SequenceId id, uint32_t length) {
+  Sequence &s = sequence(id);
+  if (length > s.length)
+    fail(ErrorKind::Argument, "sequence ", id, " has ", s.length, " tokens, it cannot be cut to ",
+         length);
+  for (; s.pages.size() > pagesFor(length); s.pages.pop_back())
+    cache->pages().release(s.pages.back());
+  s.length = length;
 }
 
 uint32_t Session::length(SequenceId id) const {

@@ -39,6 +39,8 @@ public:
   SequenceId addSequence();
   /// Forgets a sequence; its pages and its id become free.
   void removeSequence(SequenceId id);
+  /// Forgets a sequence's tokens from position `length` on.
+  void truncate(SequenceId id, uint32_t length);
   uint32_t length(SequenceId id) const;
 
   /// Appends tokens to sequences; returns one pointer per feed to the logits

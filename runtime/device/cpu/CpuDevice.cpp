@@ -56,8 +56,7 @@ public:
   }
 
   std::string describe() const override {
-    return text("host CPU, ", pool.size(),
-                pool.size() == 1 ? " thread" : " threads");
+    return joined("host CPU, ", pool.size(), pool.size() == 1 ? " thread" : " threads");
   }
 
   void load(const BundleFile &bundle) override {
@@ -65,22 +64,17 @@ public:
     module = std::make_unique<CpuModule>(bundle);
     // Whole pages, so that workers share no cache line.
     workspaceStride = (module->workspaceBytes() + 4096) / 4096 * 4096;
-    workspace = static_cast<uint8_t *>(
-        allocateHost(workspaceStride * pool.size(), "kernel workspace"));
+    workspace =
+        static_cast<uint8_t *>(allocateHost(workspaceStride * pool.size(), "kernel workspace"));
   }
 
   void *allocate(size_t bytes, const std::string &purpose) override {
     return allocateHost(bytes, purpose);
   }
-  void release(void *memory, size_t bytes) override {
-    releaseHost(memory, bytes);
-  }
-  const void *adoptWeight(std::span<const uint8_t> bytes) override {
-    return bytes.data();
-  }
+  void release(void *memory, size_t bytes) override { releaseHost(memory, bytes); }
+  const void *adoptWeight(std::span<const uint8_t> bytes) override { return bytes.data(); }
 
-  void fillWeight(const fb::Weight &weight, uint64_t seed,
-                  void *memory) override {
+  void fillWeight(const fb::Weight &weight, uint64_t seed, void *memory) override {
     constexpr uint64_t kBlock = 1 << 16; // elements
     static_assert(kBlock % kFillUnit == 0);
     uint64_t elements = weight.bytes() / elementSize(weight.dtype());
@@ -91,30 +85,25 @@ public:
     uint64_t perTile = blocks / kMaxTiles + 1;
     pool.forEach((blocks + perTile - 1) / perTile, [&](int64_t tile, unsigned) {
       uint64_t begin = uint64_t(tile) * perTile * kBlock;
-      fillElements(weight.dtype(), weight.fill(), weight.fill_scale(), key,
-                   begin, std::min(elements, begin + perTile * kBlock), memory);
+      fillElements(weight.dtype(), weight.fill(), weight.fill_scale(), key, begin,
+                   std::min(elements, begin + perTile * kBlock), memory);
     });
   }
 
-  void copyIn(void *to, const void *from, size_t bytes) override {
-    std::memcpy(to, from, bytes);
-  }
-  void copyOut(void *to, const void *from, size_t bytes) override {
-    std::memcpy(to, from, bytes);
-  }
+  void copyIn(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copyOut(void *to, const void *from, size_t bytes) override { std::memcpy(to, from, bytes); }
   void fillBytes(void *memory, int byte, size_t bytes) override {
     std::memset(memory, byte, bytes);
   }
 
-  void run(const BoundProgram &program, const Dims &dims,
-           std::vector<double> *seconds) override {
+  void run(const BoundProgram &program, const Dims &dims, std::vector<double> *seconds) override {
     std::lock_guard lock(mutex);
     if (seconds)
       seconds->assign(program.launches.size(), 0);
     for (size_t i = 0; i < program.launches.size(); ++i) {
       const BoundLaunch &launch = program.launches[i];
-      LaunchContext context{module->kernel(launch.kernel), launch.args.data(),
-                            dims.data(), workspace, workspaceStride};
+      LaunchContext context{module->kernel(launch.kernel), launch.args.data(), dims.data(),
+                            workspace, workspaceStride};
       auto start = seconds ? Clock::now() : Clock::time_point();
       pool.run(tileCount(*launch.grid, dims.data()), runTile, &context);
       if (seconds)
@@ -129,16 +118,14 @@ public:
     DeviceBuffer buffer(*this, bytes, "the bandwidth measurement");
     auto *data = static_cast<uint8_t *>(buffer.data());
     std::lock_guard lock(mutex);
-    pool.forEach(bytes / kTile, [&](int64_t tile, unsigned) {
-      std::memset(data + tile * kTile, 1, kTile);
-    });
+    pool.forEach(bytes / kTile,
+                 [&](int64_t tile, unsigned) { std::memset(data + tile * kTile, 1, kTile); });
     std::atomic<uint64_t> sink{0};
     double best = 0;
     for (int pass = 0; pass < kPasses; ++pass) {
       auto start = Clock::now();
-      pool.forEach(bytes / kTile, [&](int64_t tile, unsigned) {
-        sink += streamRead(data + tile * kTile, kTile);
-      });
+      pool.forEach(bytes / kTile,
+                   [&](int64_t tile, unsigned) { sink += streamRead(data + tile * kTile, kTile); });
       best = std::max(best, double(bytes) / secondsSince(start));
     }
     return best;

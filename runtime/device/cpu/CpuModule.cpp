@@ -34,10 +34,9 @@ void *openImage(const BundleFile &bundle, uint32_t index) {
   const fb::Image &image = *bundle.manifest().images()->Get(index);
   int fd = memoryFile(bundle.segment(image.segment()));
   if (fd < 0)
-    fail(ErrorKind::Internal, "bundle '", bundle.path(),
-         "': cannot map images[", index, "]: ", std::strerror(errno));
-  void *handle =
-      ::dlopen(text("/proc/self/fd/", fd).c_str(), RTLD_NOW | RTLD_LOCAL);
+    fail(ErrorKind::Internal, "bundle '", bundle.path(), "': cannot map images[", index,
+         "]: ", std::strerror(errno));
+  void *handle = ::dlopen(joined("/proc/self/fd/", fd).c_str(), RTLD_NOW | RTLD_LOCAL);
   // Taken before close() may overwrite it.
   std::string why = handle ? "" : ::dlerror();
   ::close(fd);
@@ -55,12 +54,10 @@ CpuModule::CpuModule(const BundleFile &bundle) {
     for (uint32_t i = 0; i < m.images()->size(); ++i)
       handles.push_back(openImage(bundle, i));
     for (const fb::Kernel *kernel : *m.kernels()) {
-      void *address =
-          ::dlsym(handles[kernel->image()], kernel->symbol()->c_str());
+      void *address = ::dlsym(handles[kernel->image()], kernel->symbol()->c_str());
       if (!address)
-        fail(ErrorKind::Bundle, "bundle '", bundle.path(), "': images[",
-             kernel->image(), "] lacks kernel '", kernel->symbol()->str(),
-             "'; compile the bundle again");
+        fail(ErrorKind::Bundle, "bundle '", bundle.path(), "': images[", kernel->image(),
+             "] lacks kernel '", kernel->symbol()->str(), "'; compile the bundle again");
       kernels.push_back(reinterpret_cast<TileKernel>(address));
       workspace = std::max(workspace, kernel->workspace_bytes());
     }

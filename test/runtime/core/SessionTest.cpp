@@ -154,6 +154,20 @@ TEST_F(SessionTest, PagesAreReusedInAnyOrder) {
   EXPECT_EQ(session.freePages(), uint32_t(TOY_BATCH * 15));
 }
 
+TEST_F(SessionTest, TruncatedSequencesGoOn) {
+  SequenceId id = session.addSequence();
+  Tokens tokens = someTokens(30, 8);
+  feed(id, tokens);
+  for (size_t length : {29, 17, 16, 1, 0}) {
+    session.truncate(id, length);
+    EXPECT_EQ(session.freePages(), TOY_BATCH * 15 - (length + 3) / 4);
+    tokens.resize(length);
+    tokens.push_back(int32_t(length) + 100);
+    expectLogits(feed(id, std::span(tokens).last(1)), tokens);
+  }
+  EXPECT_RT_ERROR(session.truncate(id, 2), Argument, "has 1 tokens, it cannot be cut to 2");
+}
+
 TEST_F(SessionTest, ProfilesEveryLaunch) {
   session.setProfiling(true);
   SequenceId id = session.addSequence();

@@ -1,0 +1,235 @@
+// moec-run bench: decode steps at a batch and a context, and what share of the
+// machine's read bandwidth they use. The cache is not computed but taken as it
+// is (zeros): that changes no address and no byte count.
+#include "runtime/bundle/Error.h"
+#include "runtime/core/Session.h"
+#include "runtime/tools/moec-run/Commands.h"
+#include "runtime/tools/moec-run/TextPrinter.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdarg>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace moec::rt {
+namespace {
+
+using Json = nlohmann::json;
+
+double percentile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  return values[size_t(share * double(values.size() - 1) + 0.5)];
+}
+
+class Bench {
+public:
+  Bench(const Model &model, const BenchOptions &options)
+      : model(model), options(options), session(model, {.maxSequences = options.batch}), random(1) {
+    if (options.context >= model.maxContext())
+      fail(ErrorKind::Argument, "--context ", options.context,
+           " leaves no room for a step: the bundle's context is ", model.maxContext());
+    for (uint32_t i = 0; i < options.batch; ++i)
+      ids.push_back(session.addSequence());
+    restart();
+  }
+
+  void measure() {
+    for (uint32_t i = 0; i < options.warmup; ++i)
+      step();
+    for (uint32_t i = 0; i < options.steps; ++i)
+      seconds.push_back(step());
+    if (options.profile)
+      profile();
+    readBandwidth = model.device().measureReadBandwidth(bandwidthBytes());
+  }
+
+  Json report() const;
+  std::string table() const;
+
+private:
+  void restart() {
+    for (SequenceId id : ids) {
+      session.truncate(id, 0);
+      session.pretendLength(id, options.context);
+    }
+  }
+
+  double step() {
+    if (session.length(ids[0]) == model.maxContext())
+      restart();
+    std::vector<int32_t> tokens;
+    for (size_t i = 0; i < ids.size(); ++i)
+      tokens.push_back(int32_t(random.next() % model.vocabSize()));
+    std::vector<Feed> feeds;
+    for (size_t i = 0; i < ids.size(); ++i)
+      feeds.push_back({ids[i], {&tokens[i], 1}});
+    auto start = std::chrono::steady_clock::now();
+    session.step(feeds);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  /// Fills launchMedians for the last program of a step.
+  void profile() {
+    session.setProfiling(true);
+    std::vector<std::vector<double>> runs;
+    for (uint32_t i = 0; i < options.steps; ++i) {
+      step();
+      runs.push_back(session.launchSeconds());
+    }
+    session.setProfiling(false);
+    for (size_t launch = 0; launch < runs[0].size(); ++launch) {
+      std::vector<double> times;
+      for (const auto &run : runs)
+        times.push_back(run[launch]);
+      launchMedians.push_back(percentile(times, 0.5));
+    }
+  }
+
+  /// Bytes that one step must move, as the compiler counted them; a batch
+  /// above the largest bucket runs it several times.
+  uint64_t stepBytes() const {
+    const fb::Program &p = *session.lastProgram();
+    uint64_t bytes = 0;
+    for (const fb::Launch *launch : *p.launches())
+      bytes += launch->bytes();
+    uint64_t perRun = std::min(p.max_sequences(), p.max_output_rows());
+    return bytes * ((options.batch + perRun - 1) / perRun);
+  }
+
+  /// As large as the weights, so that it meets the same memory behind the
+  /// caches, but from 1 to 4 GiB and at most half of what is free.
+  size_t bandwidthBytes() const {
+    if (options.bandwidthMiB)
+      return options.bandwidthMiB << 20;
+    uint64_t free = uint64_t(::sysconf(_SC_AVPHYS_PAGES)) * uint64_t(::sysconf(_SC_PAGESIZE));
+    uint64_t wanted = std::clamp<uint64_t>(model.weightBytes(), 1ull << 30, 4ull << 30);
+    return std::min(wanted, std::max<uint64_t>(free / 2, 64 << 20));
+  }
+
+  Json launchRow(size_t index) const;
+  std::string profileTable() const;
+
+  const Model &model;
+  const BenchOptions &options;
+  Session session;
+  Xoshiro256 random;
+  std::vector<SequenceId> ids;
+  std::vector<double> seconds, launchMedians;
+  double readBandwidth = 0; // bytes/s
+};
+
+std::string optional(const flatbuffers::String *s) { return s ? s->str() : ""; }
+
+Json Bench::launchRow(size_t index) const {
+  const fb::Launch &launch = *session.lastProgram()->launches()->Get(index);
+  const fb::Kernel &kernel = *model.manifest().kernels()->Get(launch.kernel());
+  double rate = double(launch.bytes()) / launchMedians[index];
+  return {{"label", optional(launch.label())},
+          {"kernel", kernel.symbol()->str()},
+          {"hero", optional(kernel.hero())},
+          {"microseconds", launchMedians[index] * 1e6},
+          {"bytes", launch.bytes()},
+          {"bytes_per_second", rate},
+          {"fraction", rate / readBandwidth}};
+}
+
+Json Bench::report() const {
+  double median = percentile(seconds, 0.5);
+  Json out = {{"bundle", model.bundle().path()},
+              {"device", model.device().describe()},
+              {"batch", options.batch},
+              {"context", options.context},
+              {"steps", options.steps},
+              {"step_seconds",
+               {{"median", median},
+                {"p10", percentile(seconds, 0.1)},
+                {"p90", percentile(seconds, 0.9)}}},
+              {"tokens_per_second", options.batch / median},
+              {"weight_bytes", model.weightBytes()},
+              {"step_bytes", stepBytes()},
+              {"step_bytes_per_second", double(stepBytes()) / median},
+              {"read_bandwidth", readBandwidth},
+              {"fraction", double(stepBytes()) / median / readBandwidth}};
+  for (size_t i = 0; i < launchMedians.size(); ++i)
+    out["launches"].push_back(launchRow(i));
+  return out;
+}
+
+__attribute__((format(printf, 1, 2))) std::string line(const char *format, ...) {
+  char buffer[512];
+  va_list args;
+  va_start(args, format);
+  std::vsnprintf(buffer, sizeof buffer, format, args);
+  va_end(args);
+  return std::string(buffer) + "\n";
+}
+
+std::string Bench::table() const {
+  double median = percentile(seconds, 0.5), bytes = double(stepBytes());
+  std::string out;
+  out += line("device          %s", model.device().describe().c_str());
+  out += line("decode          batch %u, context %u, %u steps", options.batch, options.context,
+              options.steps);
+  out += line("step            median %.3f ms, p10 %.3f ms, p90 %.3f ms", median * 1e3,
+              percentile(seconds, 0.1) * 1e3, percentile(seconds, 0.9) * 1e3);
+  out += line("throughput      %.1f tokens/s", options.batch / median);
+  out += line("bytes per step  %.3f MB (weights in the bundle: %.3f MB)", bytes / 1e6,
+              double(model.weightBytes()) / 1e6);
+  out += line("read bandwidth  %.2f GB/s measured", readBandwidth / 1e9);
+  out += line("fraction        %.2f GB/s, %.1f %% of the read bandwidth", bytes / median / 1e9,
+              100 * bytes / median / readBandwidth);
+  return options.profile ? out + "\n" + profileTable() : out;
+}
+
+/// Two tables: time by kernel, most first, and every launch in order.
+std::string Bench::profileTable() const {
+  struct Sum {
+    int count = 0;
+    double microseconds = 0, bytes = 0;
+  };
+  std::map<std::string, Sum> kernels;
+  double total = 0;
+  const char *columns = "%-40.40s %-44.44s %10.1f %12.3f %8.2f %6.1f %%";
+  std::string launches = line("%-40s %-44s %10s %12s %8s %8s", "launch", "kernel", "median us",
+                              "MB", "GB/s", "of peak");
+  for (size_t i = 0; i < launchMedians.size(); ++i) {
+    Json row = launchRow(i);
+    std::string kernel = row["kernel"], label = row["label"];
+    double us = row["microseconds"], bytes = row["bytes"];
+    Sum &sum = kernels[kernel];
+    ++sum.count;
+    sum.microseconds += us;
+    sum.bytes += bytes;
+    total += us;
+    launches += line(columns, label.c_str(), kernel.c_str(), us, bytes / 1e6, bytes / us / 1e3,
+                     100 * double(row["fraction"]));
+  }
+  std::vector<std::pair<std::string, Sum>> order(kernels.begin(), kernels.end());
+  std::sort(order.begin(), order.end(), [](const auto &a, const auto &b) {
+    return a.second.microseconds > b.second.microseconds;
+  });
+  std::string out = line("%-44s %8s %10s %8s %12s %8s %8s", "kernel", "launches", "total us",
+                         "of step", "MB", "GB/s", "of peak");
+  for (const auto &[name, sum] : order) {
+    double rate = sum.bytes / sum.microseconds / 1e3;
+    out += line("%-44.44s %8d %10.1f %6.1f %% %12.3f %8.2f %6.1f %%", name.c_str(), sum.count,
+                sum.microseconds, 100 * sum.microseconds / total, sum.bytes / 1e6, rate,
+                100 * rate * 1e9 / readBandwidth);
+  }
+  return out + "\n" + launches;
+}
+
+} // namespace
+
+int runBench(const BenchOptions &options) {
+  Model model(options.bundle, options.model());
+  Bench bench(model, options);
+  bench.measure();
+  writeOut(options.json ? bench.report().dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                        : bench.table());
+  return 0;
+}
+
+} // namespace moec::rt

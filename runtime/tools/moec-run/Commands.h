@@ -1,0 +1,50 @@
+// The subcommands of moec-run. Each returns the process's exit status and
+// throws Error for what the user got wrong.
+#pragma once
+
+#include "runtime/core/Model.h"
+#include "runtime/core/Sampler.h"
+
+#include <cstdint>
+#include <string>
+
+namespace moec::rt {
+
+struct CommonOptions {
+  std::string bundle;
+  unsigned threads = 0;
+  bool skipCheck = false;
+
+  ModelOptions model() const { return {.threads = threads, .verifyWeights = !skipCheck}; }
+};
+
+struct GenerateOptions : CommonOptions {
+  std::string prompt, chat, tokens;
+  bool hasPrompt = false, hasChat = false, hasTokens = false;
+  uint64_t maxNewTokens = UINT64_MAX; // to the end of the context
+  SamplerOptions sampling;
+  bool ignoreEos = false;
+  std::string logitsOut;
+};
+
+struct ChatOptions : CommonOptions {
+  std::string system;
+  uint64_t maxNewTokens = UINT64_MAX;
+  SamplerOptions sampling;
+};
+
+struct BenchOptions : CommonOptions {
+  uint32_t batch = 1;
+  uint32_t context = 128; // tokens a sequence holds before the first step
+  uint32_t steps = 32;
+  uint32_t warmup = 4;
+  uint64_t bandwidthMiB = 0; // 0: from the size of the weights
+  bool profile = false;
+  bool json = false;
+};
+
+int runGenerate(const GenerateOptions &options);
+int runChat(const ChatOptions &options);
+int runBench(const BenchOptions &options);
+
+} // namespace moec::rt
