@@ -9,6 +9,9 @@ KernelEmitter::~KernelEmitter() = default;
 
 const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
   switch (hero) {
+  case kern::Hero::Pointwise:
+  case kern::Hero::Rows:
+    return &getRowsEmitter();
   default:
     return nullptr;
   }

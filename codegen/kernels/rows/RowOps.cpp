@@ -1,0 +1,234 @@
+// Each row-wise op as loops over the columns of one row.
+#include "codegen/kernels/rows/RowProgram.h"
+
+#include "codegen/kernels/Vectors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+LogicalResult RowProgram::emitOp(Operation *op) {
+  b.setLoc(op->getLoc());
+  if (std::optional<std::string> reason = refuse(op))
+    return op->emitOpError() << *reason;
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](moe::AddOp add) { return emitAdd(add), success(); })
+      .Case([&](moe::SwigluOp swiglu) { return emitSwiglu(swiglu), success(); })
+      .Case([&](moe::RmsNormOp norm) { return emitRmsNorm(norm), success(); })
+      .Case([&](moe::SliceOp) { return success(); })
+      .Case([&](moe::ConcatOp concat) { return emitConcat(concat), success(); })
+      .Case([&](moe::QuantizeOp quantize) { return emitQuantize(quantize), success(); })
+      .Case([&](moe::DequantizeOp dequantize) { return emitDequantize(dequantize), success(); })
+      .Case([&](moe::EmbeddingOp embedding) { return emitEmbedding(embedding), success(); })
+      .Case([&](moe::GatherRowsOp gather) { return emitGatherRows(gather), success(); })
+      .Case([&](moe::CombineOp combine) { return emitCombine(combine), success(); })
+      .Case([&](moe::RopeOp rope) { return emitRope(rope); })
+      .Case([&](moe::CacheAppendOp append) { return emitCacheAppend(append), success(); });
+}
+
+//===----------------------------------------------------------------------===//
+// Elementwise
+//===----------------------------------------------------------------------===//
+
+void RowProgram::copy(const RowRef &from, const RowRef &to) {
+  forColumns(b, from.columns, lanes, [&](Value column, int64_t width) {
+    to.store(b, column, from.load(b, column, width));
+  });
+  if (from.scales) {
+    int64_t blocks = cast<MemRefType>(from.scales.getType()).getShape().back();
+    forRange(b, constantIndex(b, 0), constantIndex(b, blocks), 1,
+             [&](Value block) { to.storeScale(b, block, from.loadScale(b, block)); });
+  }
+}
+
+void RowProgram::emitAdd(moe::AddOp op) {
+  RowRef lhs = get(op.getLhs()), rhs = get(op.getRhs()), result = getDestination(op);
+  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+    Value left = lhs.load(b, column, width), right = rhs.load(b, column, width);
+    result.store(b, column, arith::AddFOp::create(b, left, right));
+  });
+}
+
+void RowProgram::emitSwiglu(moe::SwigluOp op) {
+  RowRef gate = get(op.getGate()), up = get(op.getUp()), result = getDestination(op);
+  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+    Value g = gate.load(b, column, width), u = up.load(b, column, width);
+    Value decay = math::ExpOp::create(b, arith::NegFOp::create(b, g));
+    Value divisor = arith::AddFOp::create(b, constantFloat(b, 1, width), decay);
+    Value silu = arith::DivFOp::create(b, g, divisor);
+    result.store(b, column, arith::MulFOp::create(b, silu, u));
+  });
+}
+
+void RowProgram::emitConcat(moe::ConcatOp op) {
+  RowRef result = getDestination(op);
+  for (Value part : op.getParts()) {
+    RowRef from = get(part);
+    copy(from, result);
+    result.offset += from.columns;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions over the row
+//===----------------------------------------------------------------------===//
+
+void RowProgram::emitRmsNorm(moe::RmsNormOp op) {
+  RowRef x = get(op.getX()), result = getDestination(op);
+  RowRef weight{tile.getArgument(op.getWeight()).data, {}, {}, 0, x.columns};
+  Value squares =
+      reduceColumns(b, x.columns, lanes, Reduction::Add, 0, [&](Value column, int64_t width) {
+        Value values = x.load(b, column, width);
+        return arith::MulFOp::create(b, values, values).getResult();
+      });
+  Value mean = arith::DivFOp::create(b, squares, constantFloat(b, x.columns));
+  Value shifted =
+      arith::AddFOp::create(b, mean, constantFloat(b, op.getEpsilon().convertToDouble()));
+  Value factor = arith::DivFOp::create(b, constantFloat(b, 1), math::SqrtOp::create(b, shifted));
+  forColumns(b, x.columns, lanes, [&](Value column, int64_t width) {
+    Value scaled = arith::MulFOp::create(b, x.load(b, column, width), splat(b, factor, width));
+    result.store(b, column, arith::MulFOp::create(b, scaled, weight.load(b, column, width)));
+  });
+}
+
+/// Calls `body(block, first column, width)` for each block of columns that has a scale.
+static void forBlocks(ImplicitLocOpBuilder &b, int64_t columns, int64_t block,
+                      llvm::function_ref<void(Value, Value, int64_t)> body) {
+  block = block ? block : columns;
+  int64_t whole = columns / block;
+  forRange(b, constantIndex(b, 0), constantIndex(b, whole), 1,
+           [&](Value index) { body(index, mulIndex(b, index, block), block); });
+  if (int64_t rest = columns % block)
+    body(constantIndex(b, whole), constantIndex(b, whole * block), rest);
+}
+
+void RowProgram::emitQuantize(moe::QuantizeOp op) {
+  RowRef x = get(op.getX()), result = getDestination(op);
+  int64_t block = cast<moe::QTensorType>(op.getType()).getScheme().getBlock()[1];
+  forBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
+    auto loadAt = [&](Value column, int64_t width) {
+      return x.load(b, addIndex(b, first, column), width);
+    };
+    Value largest =
+        reduceColumns(b, size, lanes, Reduction::Maximum, 0, [&](Value column, int64_t width) {
+          return math::AbsFOp::create(b, loadAt(column, width)).getResult();
+        });
+    largest = arith::MaximumFOp::create(b, largest, constantFloat(b, 1e-4));
+    Value scale = arith::DivFOp::create(b, largest, constantFloat(b, 448));
+    result.storeScale(b, index, scale);
+    scale = result.loadScale(b, index); // rounded to the scale's type
+    forColumns(b, size, lanes, [&](Value column, int64_t width) {
+      Value scaled = arith::DivFOp::create(b, loadAt(column, width), splat(b, scale, width));
+      result.store(b, addIndex(b, first, column), scaled);
+    });
+  });
+}
+
+void RowProgram::emitDequantize(moe::DequantizeOp op) {
+  RowRef x = get(op.getX()), result = getDestination(op);
+  int64_t block = cast<moe::QTensorType>(op.getX().getType()).getScheme().getBlock()[1];
+  forBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
+    Value scale = x.loadScale(b, index);
+    forColumns(b, size, lanes, [&](Value column, int64_t width) {
+      Value at = addIndex(b, first, column);
+      result.store(b, at, arith::MulFOp::create(b, x.load(b, at, width), splat(b, scale, width)));
+    });
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Rows from elsewhere
+//===----------------------------------------------------------------------===//
+
+void RowProgram::emitEmbedding(moe::EmbeddingOp op) {
+  RowRef result = getDestination(op);
+  Value id = loadIndex(b, tile.getArgument(op.getIds()).data, row);
+  copy(getRowOf(tile.getArgument(op.getTable()), op.getTable().getType(), id), result);
+}
+
+void RowProgram::emitGatherRows(moe::GatherRowsOp op) {
+  RowRef result = getDestination(op);
+  Value source = loadIndex(b, tile.getArgument(op.getRows()).data, row);
+  copy(getRowOf(tile.getArgument(op.getX()), op.getX().getType(), source), result);
+}
+
+void RowProgram::emitCombine(moe::CombineOp op) {
+  RowRef weights = get(op.getWeights()), result = getDestination(op);
+  Buffer slots = tile.getArgument(op.getSlots()), y = tile.getArgument(op.getY());
+  Value zero = constantIndex(b, 0), choices = constantIndex(b, weights.columns);
+  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+    auto step = [&](Value choice, ValueRange carried) -> SmallVector<Value> {
+      Value slot = loadIndex(b, slots.data, {row, choice});
+      Value weight = splat(b, vector::ExtractOp::create(b, weights.load(b, choice, 1), 0), width);
+      Value expert = getRowOf(y, op.getY().getType(), slot).load(b, column, width);
+      return {math::FmaOp::create(b, weight, expert, carried[0])};
+    };
+    result.store(b, column, forRange(b, zero, choices, 1, constantFloat(b, 0, width), step)[0]);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Positions
+//===----------------------------------------------------------------------===//
+
+/// Rotates `width` pairs, given as two vectors, by the table's cosines and sines.
+static std::pair<Value, Value> rotate(ImplicitLocOpBuilder &b, Value x, Value y, Value cosine,
+                                      Value sine) {
+  Value minus = arith::NegFOp::create(b, sine);
+  Value first = math::FmaOp::create(b, y, minus, arith::MulFOp::create(b, x, cosine));
+  Value second = math::FmaOp::create(b, x, sine, arith::MulFOp::create(b, y, cosine));
+  return {first, second};
+}
+
+LogicalResult RowProgram::emitRope(moe::RopeOp op) {
+  RowRef x = get(op.getX()), result = getDestination(op);
+  Value position = loadIndex(b, tile.getArgument(op.getPositions()).data, row);
+  RowRef table = getRowOf(tile.getArgument(op.getTable()), op.getTable().getType(), position);
+  int64_t dim = op.getRope().getDim(), half = dim / 2, head = x.columns / op.getHeads();
+  bool interleaved = op.getRope().getLayout() == moe::RopeLayout::Interleaved;
+
+  forRange(b, constantIndex(b, 0), constantIndex(b, x.columns), head, [&](Value start) {
+    forColumns(b, head - dim, lanes, [&](Value column, int64_t width) {
+      Value at = addIndex(b, start, column);
+      result.store(b, at, x.load(b, at, width));
+    });
+    Value rotated = addIndex(b, start, head - dim);
+    forColumns(b, half, lanes, [&](Value pair, int64_t width) {
+      Value cosine = table.load(b, pair, width);
+      Value sine = table.load(b, addIndex(b, pair, half), width);
+      if (interleaved) {
+        Value at = addIndex(b, rotated, mulIndex(b, pair, 2));
+        auto parts = vector::DeinterleaveOp::create(b, x.load(b, at, 2 * width));
+        auto [first, second] = rotate(b, parts.getRes1(), parts.getRes2(), cosine, sine);
+        result.store(b, at, vector::InterleaveOp::create(b, first, second));
+        return;
+      }
+      Value at = addIndex(b, rotated, pair), other = addIndex(b, at, half);
+      auto [first, second] = rotate(b, x.load(b, at, width), x.load(b, other, width), cosine, sine);
+      result.store(b, at, first);
+      result.store(b, other, second);
+    });
+  });
+  return success();
+}
+
+void RowProgram::emitCacheAppend(moe::CacheAppendOp op) {
+  auto type = cast<moe::CacheType>(op.getCache().getType());
+  Value cache = op.getCache();
+  while (auto earlier = cache.getDefiningOp<moe::CacheAppendOp>())
+    cache = earlier.getCache();
+  Value position = loadIndex(b, tile.getArgument(op.getPositions()).data, row);
+  Value sequence = loadIndex(b, tile.getArgument(op.getSequences()).data, row);
+  Value pageRows = constantIndex(b, type.getPage());
+  Value index = arith::DivUIOp::create(b, position, pageRows);
+  Value page = loadIndex(b, tile.getArgument(op.getBlockTable()).data, {sequence, index});
+  Value target = addIndex(b, arith::MulIOp::create(b, page, pageRows),
+                          arith::RemUIOp::create(b, position, pageRows));
+  copy(get(op.getRows()), {tile.getArgument(cache).data, {}, target, 0, type.getWidth()});
+}

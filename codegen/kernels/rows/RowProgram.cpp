@@ -1,0 +1,131 @@
+// Where rows lie, and the order of the program. The ops are in RowOps.cpp.
+#include "codegen/kernels/rows/RowProgram.h"
+
+#include "codegen/kernels/Vectors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+//===----------------------------------------------------------------------===//
+// RowRef
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value, 2> RowRef::at(ImplicitLocOpBuilder &b, Value column) const {
+  Value shifted = addIndex(b, column, offset);
+  if (row)
+    return {row, shifted};
+  return {shifted};
+}
+
+Value RowRef::load(ImplicitLocOpBuilder &b, Value column, int64_t lanes) const {
+  return loadFloats(b, data, at(b, column), lanes);
+}
+
+void RowRef::store(ImplicitLocOpBuilder &b, Value column, Value values) const {
+  storeFloats(b, values, data, at(b, column));
+}
+
+Value RowRef::loadScale(ImplicitLocOpBuilder &b, Value block) const {
+  return loadFloat(b, scales, row ? ValueRange{row, block} : ValueRange{block});
+}
+
+void RowRef::storeScale(ImplicitLocOpBuilder &b, Value block, Value scale) const {
+  storeFloat(b, scale, scales, row ? ValueRange{row, block} : ValueRange{block});
+}
+
+//===----------------------------------------------------------------------===//
+// RowProgram
+//===----------------------------------------------------------------------===//
+
+std::optional<std::string> RowProgram::refuse(Operation *op) {
+  if (auto rope = dyn_cast<moe::RopeOp>(op); rope && !rope.getTable())
+    return "a rope needs its table; run attach-rope-tables first";
+  if (auto quantize = dyn_cast<moe::QuantizeOp>(op))
+    if (quantize.getType().getShape().size() != 2)
+      return "only activations (two axes) are quantized at run time";
+  if (isa<moe::AddOp, moe::SwigluOp, moe::RmsNormOp, moe::SliceOp, moe::ConcatOp, moe::QuantizeOp,
+          moe::DequantizeOp, moe::EmbeddingOp, moe::GatherRowsOp, moe::CombineOp, moe::RopeOp,
+          moe::CacheAppendOp>(op))
+    return std::nullopt;
+  return (op->getName().getStringRef() + " is no row-wise op that kernels compute a row at a time")
+      .str();
+}
+
+/// Columns of a row: the size of the last axis.
+static int64_t getColumns(Type type) {
+  ArrayRef<int64_t> shape = moe::getShape(type);
+  return shape.size() == 1 ? 1 : shape.back();
+}
+
+RowProgram::RowProgram(TileFunction &tile, ArrayRef<Operation *> ops)
+    : tile(tile), b(tile.b), lanes(tile.machine.floatLanes()), ops(ops) {
+  for (Operation *op : ops) {
+    if (isa<moe::SliceOp>(op))
+      continue; // a view
+    for (Value result : op->getResults()) {
+      if (isa<moe::CacheType>(result.getType()) || !tile.getResultsOf(result).empty())
+        continue;
+      RowRef ref;
+      ref.columns = getColumns(result.getType());
+      if (auto quantized = dyn_cast<moe::QTensorType>(result.getType())) {
+        ref.data = tile.allocate({ref.columns}, quantized.getScheme().getStorage());
+        auto scales = quantized.getScalesType();
+        ref.scales = tile.allocate({scales.getShape().back()}, scales.getElementType());
+      } else {
+        ref.data =
+            tile.allocate({ref.columns}, cast<RankedTensorType>(result.getType()).getElementType());
+      }
+      workspace[result] = ref;
+    }
+  }
+}
+
+RowRef RowProgram::getRowOf(const Buffer &buffer, Type type, Value row) {
+  return {buffer.data, buffer.scales, row, 0, getColumns(type)};
+}
+
+RowRef RowProgram::get(Value value) {
+  if (auto found = bound.find(value); found != bound.end())
+    return found->second;
+  if (auto slice = value.getDefiningOp<moe::SliceOp>()) {
+    RowRef ref = get(slice.getX());
+    ref.offset += slice.getOffset();
+    ref.columns = getColumns(slice.getType());
+    return ref;
+  }
+  Buffer buffer = tile.getArgument(value);
+  assert(buffer && "a row program reads only arguments, bound values and its own");
+  return getRowOf(buffer, value.getType(), row);
+}
+
+RowRef RowProgram::getDestination(Value value) {
+  RowRef ref;
+  if (auto results = tile.getResultsOf(value); !results.empty())
+    ref = getRowOf(tile.getResult(results.front()), value.getType(), row);
+  else
+    ref = workspace.lookup(value);
+  bound[value] = ref;
+  return ref;
+}
+
+LogicalResult RowProgram::emit(Value newRow) {
+  row = newRow;
+  for (Operation *op : ops)
+    if (failed(emitOp(op)))
+      return failure();
+  // What is yielded more than once, or is a view, has yet to be copied.
+  for (Operation *op : ops)
+    for (Value value : op->getResults()) {
+      if (isa<moe::CacheType>(value.getType()))
+        continue;
+      SmallVector<unsigned> results = tile.getResultsOf(value);
+      bool isView = isa<moe::SliceOp>(op);
+      for (unsigned result : ArrayRef(results).drop_front(isView || results.empty() ? 0 : 1))
+        copy(get(value), getRowOf(tile.getResult(result), value.getType(), row));
+    }
+  return success();
+}

@@ -1,0 +1,79 @@
+// Row-wise ops computed a row at a time: each op is loops over the columns of one
+// row, intermediate rows live in the workspace, results are written straight to
+// their buffers. The group's body is the program; there are no special cases
+// for particular fusions.
+#pragma once
+
+#include "codegen/kernels/TileFunction.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/MapVector.h"
+
+#include <optional>
+#include <string>
+
+namespace moec::codegen {
+
+/// Where one row of a value lies: a row of a buffer, or a workspace buffer of one row.
+struct RowRef {
+  mlir::Value data;   // memref of 1 or 2 axes
+  mlir::Value scales; // the same for the scales of a quantized row, else null
+  mlir::Value row;    // index into axis 0; null when there is one axis
+  int64_t offset = 0; // first column
+  int64_t columns = 0;
+
+  /// `lanes` values as f32 from column `column` on.
+  mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value column, int64_t lanes) const;
+  void store(mlir::ImplicitLocOpBuilder &b, mlir::Value column, mlir::Value values) const;
+  mlir::Value loadScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block) const;
+  void storeScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block, mlir::Value scale) const;
+
+private:
+  llvm::SmallVector<mlir::Value, 2> at(mlir::ImplicitLocOpBuilder &b, mlir::Value column) const;
+};
+
+class RowProgram {
+public:
+  /// Whether `op` can be part of a row program: the reason when it cannot.
+  static std::optional<std::string> refuse(mlir::Operation *op);
+
+  /// Allocates workspace rows for the results of `ops` that are no results of the kernel. Stands
+  /// before loops.
+  RowProgram(TileFunction &tile, llvm::ArrayRef<mlir::Operation *> ops);
+
+  /// Says where the row of a value lies that the program reads but does not compute.
+  void bind(mlir::Value value, RowRef ref) { bound[value] = ref; }
+
+  /// Computes row `row` of the ops, in order. A failure has been reported at an op.
+  mlir::LogicalResult emit(mlir::Value row);
+
+private:
+  RowRef get(mlir::Value value);
+  /// Where the op's result goes: a result's row, or the workspace.
+  RowRef getDestination(mlir::Value value);
+  RowRef getRowOf(const Buffer &buffer, mlir::Type type, mlir::Value row);
+  mlir::LogicalResult emitOp(mlir::Operation *op);
+  void copy(const RowRef &from, const RowRef &to);
+
+  void emitAdd(moe::AddOp op);
+  void emitSwiglu(moe::SwigluOp op);
+  void emitRmsNorm(moe::RmsNormOp op);
+  void emitConcat(moe::ConcatOp op);
+  void emitQuantize(moe::QuantizeOp op);
+  void emitDequantize(moe::DequantizeOp op);
+  void emitEmbedding(moe::EmbeddingOp op);
+  void emitGatherRows(moe::GatherRowsOp op);
+  void emitCombine(moe::CombineOp op);
+  mlir::LogicalResult emitRope(moe::RopeOp op);
+  void emitCacheAppend(moe::CacheAppendOp op);
+
+  TileFunction &tile;
+  mlir::ImplicitLocOpBuilder &b;
+  int64_t lanes;
+  llvm::SmallVector<mlir::Operation *> ops;
+  llvm::DenseMap<mlir::Value, RowRef> workspace; // rows of intermediates
+  llvm::DenseMap<mlir::Value, RowRef> bound;     // rows of this pass over the ops
+  mlir::Value row;
+};
+
+} // namespace moec::codegen

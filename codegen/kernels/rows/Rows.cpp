@@ -1,0 +1,61 @@
+// Kernels with hero rows or pointwise: one tile a row.
+#include "codegen/kernels/Emitter.h"
+#include "codegen/kernels/rows/DomainRows.h"
+#include "codegen/kernels/rows/RowProgram.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+kern::RowsAttr moec::codegen::getDomainRows(kern::KernelOp kernel) {
+  unsigned numArguments = kernel.getNumArguments();
+  for (auto [i, yielded] : llvm::enumerate(kernel.getYielded())) {
+    if (auto rows = dyn_cast<kern::RowsAttr>(kernel.getRows()[numArguments + i]))
+      return rows;
+    // A cache has no row count; the rows written to it have.
+    auto append = yielded.getDefiningOp<moe::CacheAppendOp>();
+    Value source = append ? append.getPositions() : Value();
+    if (auto argument = dyn_cast_or_null<BlockArgument>(source))
+      if (auto rows = dyn_cast<kern::RowsAttr>(kernel.getRows()[argument.getArgNumber()]))
+        return rows;
+  }
+  return {};
+}
+
+namespace {
+
+class RowsEmitter : public KernelEmitter {
+public:
+  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    auto rows = dyn_cast<moe::RowsInterface>(op);
+    if (!before && rows && !rows.isRowwise())
+      return (op->getName().getStringRef() + " reads other rows than the one being computed").str();
+    return RowProgram::refuse(op);
+  }
+
+  SmallVector<Candidate> getCandidates(kern::KernelOp kernel, const Machine &) const override {
+    return {{makeSchedule(kernel.getContext(), {{"row_tile", 1}}), 0}};
+  }
+
+  kern::GridAttr getGrid(kern::KernelOp kernel) const override {
+    kern::RowsAttr rows = getDomainRows(kernel);
+    auto dim = rows ? rows.getDim() : kern::Dim::One;
+    return kern::GridAttr::get(kernel.getContext(), dim, rows ? rows.getMultiplier() : 1, 1, 0, 1);
+  }
+
+  LogicalResult emit(TileFunction &tile) const override {
+    if (!getDomainRows(tile.kernel))
+      return tile.kernel.emitOpError() << "has no result with a run-time row count";
+    SmallVector<Operation *> ops;
+    for (Operation &op : tile.kernel.getBody().front().without_terminator())
+      ops.push_back(&op);
+    return RowProgram(tile, ops).emit(tile.getTile());
+  }
+};
+
+} // namespace
+
+const KernelEmitter &moec::codegen::getRowsEmitter() {
+  static const RowsEmitter emitter;
+  return emitter;
+}

@@ -1,0 +1,47 @@
+// Answers the passes' questions from the kernel families.
+#include "codegen/target/cpu/CpuTarget.h"
+
+#include "codegen/kernels/Emitter.h"
+
+#include "mlir/IR/DialectRegistry.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+std::optional<std::string> CpuTarget::refuseFusion(kern::Hero hero, Operation *op,
+                                                   bool before) const {
+  const KernelEmitter *emitter = findHostEmitter(hero);
+  if (!emitter)
+    return ("the host has no kernels with hero " + kern::stringifyHero(hero)).str();
+  return emitter->refuseFusion(op, before);
+}
+
+kern::ScheduleAttr CpuTarget::chooseSchedule(kern::KernelOp kernel) const {
+  const KernelEmitter *emitter = findHostEmitter(kernel.getHero());
+  if (!emitter)
+    return makeSchedule(kernel.getContext(), {});
+  SmallVector<Candidate> candidates = emitter->getCandidates(kernel, cpu.machine);
+  auto cheaper = [](const Candidate &lhs, const Candidate &rhs) { return lhs.cost < rhs.cost; };
+  return llvm::min_element(candidates, cheaper)->schedule;
+}
+
+kern::GridAttr CpuTarget::getGrid(kern::KernelOp kernel) const {
+  if (const KernelEmitter *emitter = findHostEmitter(kernel.getHero()))
+    return emitter->getGrid(kernel);
+  return kern::GridAttr::get(kernel.getContext(), kern::Dim::One, 1, 1, 0, 1);
+}
+
+void moec::codegen::registerCpuTarget(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *, kern::KernDialect *dialect) {
+    kern::registerTarget(
+        *dialect, "cpu",
+        [](StringRef name, std::string &error) -> std::unique_ptr<kern::TargetModel> {
+          llvm::Expected<Cpu> cpu = findCpu(name);
+          if (cpu)
+            return std::make_unique<CpuTarget>(std::move(*cpu));
+          error = llvm::toString(cpu.takeError());
+          return nullptr;
+        });
+  });
+}
