@@ -1,6 +1,8 @@
 // Loads kernel images from memory and runs their tiles.
 #include "test/codegen/KernelHarness.h"
 
+#include "dialects/moe/Recipe.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -10,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 #include <dlfcn.h>
+#include <limits>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -83,20 +86,6 @@ void SlotMemory::set(int64_t row, int64_t column, double value) {
   setBits(row, column, converted.bitcastToAPInt().getZExtValue());
 }
 
-void SlotMemory::fill(std::mt19937 &random) {
-  std::uniform_real_distribution<double> uniform(-1, 1);
-  for (int64_t row = 0; row < numRows; ++row)
-    for (int64_t column = 0; column < numColumns; ++column)
-      if (!isa<FloatType>(type.getElementType())) {
-        set(row, column, 0);
-      } else if (elementBytes > 1) {
-        set(row, column, uniform(random));
-      } else {
-        uint32_t code = random() & 0xFF;
-        setBits(row, column, (code & 0x7F) == 0x7F ? 0 : code);
-      }
-}
-
 void SlotMemory::poison() {
   for (int64_t row = 0; row < numRows; ++row)
     std::memset(base + row * stride * elementBytes, 0xFF, numColumns * elementBytes);
@@ -146,52 +135,135 @@ OwningOpRef<ModuleOp> moec::test::parseModule(StringRef text, MLIRContext &conte
   return orThrow(context, [&] { return parseSourceString<ModuleOp>(text, &context); });
 }
 
-KernelHarness::KernelHarness(StringRef text, Sizes sizes, StringRef targetName, unsigned seed)
-    : sizes(sizes), context(makeContext()), random(seed) {
+KernelHarness::KernelHarness(StringRef text, reference::InputDims dims, StringRef target,
+                             uint64_t seed)
+    : context(makeContext()), dims(dims), random(seed) {
+  this->dims.sequences = std::min(dims.sequences, dims.tokens); // as makeRandomInputs does
   module = parseModule(text, *context);
-  (*module)->setAttr(kern::kTargetAttr, StringAttr::get(context.get(), targetName));
   kernel = *module->getOps<kern::KernelOp>().begin();
-  auto *target = static_cast<const codegen::CpuTarget *>(
-      orThrow(*context, [&] { return kern::getTarget(*module); }));
-  if (!kernel.getSchedule())
-    kernel.setScheduleAttr(target->chooseSchedule(kernel));
-  grid = target->getGrid(kernel);
+  compile(target);
+  makeArguments(seed);
+}
 
+KernelHarness::~KernelHarness() {
+  if (library)
+    dlclose(library);
+}
+
+void KernelHarness::compile(StringRef name) {
+  (*module)->setAttr(kern::kTargetAttr, StringAttr::get(context.get(), name));
   std::string messages;
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
     messages += diagnostic.str() + "\n";
     return success();
   });
+  auto *target = static_cast<const codegen::CpuTarget *>(kern::getTarget(*module));
+  if (!target)
+    throw std::runtime_error(messages);
+  if (!kernel.getSchedule())
+    kernel.setScheduleAttr(target->chooseSchedule(kernel));
+  grid = target->getGrid(kernel);
   llvm::Expected<codegen::Image> compiled = codegen::emitImage(*module, *target);
   if (!compiled)
     throw std::runtime_error(messages + llvm::toString(compiled.takeError()));
   image = std::move(*compiled);
 
   int file = memfd_create("kernels", 0);
-  if (write(file, image.bytes.data(), image.bytes.size()) != ssize_t(image.bytes.size()))
+  if (::write(file, image.bytes.data(), image.bytes.size()) != ssize_t(image.bytes.size()))
     throw std::runtime_error("cannot write the image");
   library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
   close(file);
   if (!library)
     throw std::runtime_error(dlerror());
-
-  for (const codegen::Slot &slot : codegen::getSlots(kernel)) {
-    int64_t leading = sizes.cacheRows;
-    if (auto rows = dyn_cast<kern::RowsAttr>(slot.rows))
-      leading = getDim(rows.getDim()) * rows.getMultiplier();
-    slots.emplace_back(slot.type, leading, sizes.pages);
-    bool second = !slotOf.empty() && slotOf.back().first == slot.value;
-    slotOf.push_back({slot.value, second});
-    slots.back().fill(random);
-    if (second) // scales are positive
-      for (int64_t i = 0; i < slots.back().size(); ++i)
-        slots.back().setFlat(i, 0.01 + std::fabs(slots.back().atFlat(i)));
-  }
 }
 
-KernelHarness::~KernelHarness() {
-  if (library)
-    dlclose(library);
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+void KernelHarness::makeArguments(uint64_t seed) {
+  llvm::Expected<reference::Values> values = reference::makeRandomInputs(kernel, dims, seed);
+  if (!values)
+    throw std::runtime_error(llvm::toString(values.takeError()));
+  int64_t cacheRows = 0;
+  for (auto [type, value] : llvm::zip(kernel.getArgumentTypes(), *values)) {
+    if (isa<moe::CacheType>(type))
+      cacheRows = reference::getShape(*value)[0];
+    else if (isa<RankedTensorType>(type) && moe::getShape(type).size() == 2 &&
+             ShapedType::isDynamic(moe::getShape(type)[1]))
+      pages = reference::getShape(*value)[1];
+  }
+  for (const codegen::Slot &slot : codegen::getSlots(kernel)) {
+    int64_t leading = cacheRows;
+    if (auto rows = dyn_cast<kern::RowsAttr>(slot.rows))
+      leading = getDim(rows.getDim()) * rows.getMultiplier();
+    slots.emplace_back(slot.type, leading, pages);
+    bool second = !slotOf.empty() && slotOf.back().first == slot.value;
+    slotOf.push_back({slot.value, second});
+  }
+  for (auto [i, value] : llvm::enumerate(*values))
+    write(i, *value);
+  kernel.walk([&](moe::RopeOp rope) {
+    auto table = dyn_cast_or_null<BlockArgument>(rope.getTable());
+    if (!table)
+      return;
+    SlotMemory &memory = argument(table.getArgNumber());
+    auto entries = moe::computeRopeTable(rope.getRope(), memory.rows());
+    for (int64_t i = 0; i < memory.size(); ++i)
+      memory.setFlat(i, entries[i]);
+  });
+}
+
+template <typename T> static void writeDense(SlotMemory &memory, const reference::Dense<T> &dense) {
+  if (memory.size() != static_cast<int64_t>(dense.data.size()))
+    throw std::runtime_error("the reference's argument has another size than the kernel's");
+  for (int64_t i = 0; i < memory.size(); ++i)
+    memory.setFlat(i, dense.data[i]);
+}
+
+template <typename T> static reference::Dense<T> readDense(const SlotMemory &memory) {
+  SmallVector<int64_t> shape(memory.type.getShape());
+  if (ShapedType::isDynamic(shape[0]))
+    shape[0] = memory.rows();
+  if (shape.size() == 2 && ShapedType::isDynamic(shape[1]))
+    shape[1] = memory.columns();
+  reference::Dense<T> dense{ArrayRef<int64_t>(shape)};
+  for (int64_t i = 0; i < memory.size(); ++i)
+    dense.data[i] = static_cast<T>(memory.atFlat(i));
+  return dense;
+}
+
+void KernelHarness::write(unsigned value, const reference::Value &contents) {
+  if (auto *tensor = std::get_if<reference::Tensor>(&contents))
+    return writeDense(argument(value), *tensor);
+  if (auto *ints = std::get_if<reference::Ints>(&contents))
+    return writeDense(argument(value), *ints);
+  if (auto *cache = std::get_if<reference::Cache>(&contents))
+    return writeDense(argument(value), cache->rows);
+  auto &quantized = std::get<reference::Quantized>(contents);
+  writeDense(argument(value, 0), quantized.codes);
+  writeDense(argument(value, 1), quantized.scales);
+}
+
+reference::Value KernelHarness::read(unsigned value, Type type) {
+  if (auto quantized = dyn_cast<moe::QTensorType>(type)) {
+    auto block = quantized.getScheme().getBlock();
+    return reference::Quantized{readDense<double>(argument(value, 0)),
+                                readDense<double>(argument(value, 1)),
+                                {block[0], block[1]}};
+  }
+  if (auto cache = dyn_cast<moe::CacheType>(type))
+    return reference::Cache{readDense<double>(argument(value)), cache.getPage()};
+  if (cast<RankedTensorType>(type).getElementType().isInteger())
+    return readDense<int32_t>(argument(value));
+  return readDense<double>(argument(value));
+}
+
+reference::Values KernelHarness::readArguments() {
+  reference::Values values;
+  for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes()))
+    values.push_back(reference::share(read(i, type)));
+  return values;
 }
 
 SlotMemory &KernelHarness::argument(unsigned index, unsigned part) {
@@ -205,16 +277,20 @@ SlotMemory &KernelHarness::result(unsigned index, unsigned part) {
   return argument(kernel.getNumArguments() + index, part);
 }
 
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
 int64_t KernelHarness::getDim(kern::Dim dim) const {
   switch (dim) {
   case kern::Dim::One:
     return 1;
   case kern::Dim::Tokens:
-    return sizes.tokens;
+    return dims.tokens;
   case kern::Dim::Sequences:
-    return sizes.sequences;
+    return dims.sequences;
   case kern::Dim::OutputRows:
-    return sizes.outputRows;
+    return dims.outputRows;
   }
   return 0;
 }
@@ -238,7 +314,7 @@ void KernelHarness::run() {
   std::vector<void *> args;
   for (SlotMemory &slot : slots)
     args.push_back(slot.data());
-  int64_t dims[] = {1, sizes.tokens, sizes.sequences, sizes.outputRows, sizes.pages};
+  int64_t sizes[] = {1, dims.tokens, dims.sequences, dims.outputRows, pages};
   auto type = MemRefType::get({int64_t(image.kernels[0].workspaceBytes)},
                               IntegerType::get(context.get(), 8));
   SlotMemory workspace(type, 0, 0);
@@ -247,7 +323,7 @@ void KernelHarness::run() {
   std::shuffle(order.begin(), order.end(), random);
   for (int64_t tile : order) {
     workspace.poison();
-    function(args.data(), dims, tile, workspace.data());
+    function(args.data(), sizes, tile, workspace.data());
   }
   if (!workspace.guardsIntact())
     throw std::runtime_error("the kernel wrote outside of its workspace");
@@ -256,13 +332,56 @@ void KernelHarness::run() {
       throw std::runtime_error("the kernel wrote outside of slot " + std::to_string(i));
 }
 
-double KernelHarness::relativeError(const SlotMemory &result, ArrayRef<double> expected) {
-  if (static_cast<int64_t>(expected.size()) != result.size())
-    throw std::runtime_error("expected values of another size");
+//===----------------------------------------------------------------------===//
+// Comparing
+//===----------------------------------------------------------------------===//
+
+static double getRelativeError(ArrayRef<double> values, ArrayRef<double> expected) {
   double difference = 0, total = 0;
-  for (int64_t i = 0; i < result.size(); ++i) {
-    difference += std::pow(result.atFlat(i) - expected[i], 2);
-    total += expected[i] * expected[i];
+  for (auto [value, reference] : llvm::zip_equal(values, expected)) {
+    difference += (value - reference) * (value - reference);
+    total += reference * reference;
   }
   return total ? std::sqrt(difference / total) : std::sqrt(difference);
+}
+
+static double getError(const reference::Value &value, const reference::Value &expected) {
+  auto floats = [](const reference::Value &value) {
+    if (auto *quantized = std::get_if<reference::Quantized>(&value))
+      return quantized->dequantize().data;
+    if (auto *cache = std::get_if<reference::Cache>(&value))
+      return cache->rows.data;
+    return std::get<reference::Tensor>(value).data;
+  };
+  auto *ints = std::get_if<reference::Ints>(&value);
+  if (!ints)
+    return getRelativeError(floats(value), floats(expected));
+  double different = 0;
+  for (auto [got, wanted] : llvm::zip_equal(ints->data, std::get<reference::Ints>(expected).data))
+    different += got != wanted;
+  return different;
+}
+
+/// The argument that a cache result is.
+static unsigned getCacheArgument(Value cache) {
+  while (auto append = cache.getDefiningOp<moe::CacheAppendOp>())
+    cache = append.getCache();
+  return cast<BlockArgument>(cache).getArgNumber();
+}
+
+std::vector<double> KernelHarness::compare() {
+  reference::RandomWeights weights(0); // a kernel has none
+  reference::WeightStore store(weights);
+  auto expected = reference::Interpreter(*module, store).run(kernel, readArguments());
+  if (!expected)
+    throw std::runtime_error(llvm::toString(expected.takeError()));
+  run();
+  std::vector<double> errors;
+  for (auto [i, type] : llvm::enumerate(kernel.getResultTypes())) {
+    bool isCache = isa<moe::CacheType>(type);
+    unsigned value =
+        isCache ? getCacheArgument(kernel.getYielded()[i]) : kernel.getNumArguments() + unsigned(i);
+    errors.push_back(getError(read(value, type), *(*expected)[i]));
+  }
+  return errors;
 }

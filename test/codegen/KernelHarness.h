@@ -5,6 +5,7 @@
 
 #include "codegen/kernels/TileFunction.h"
 #include "codegen/target/cpu/EmitImage.h"
+#include "dialects/reference/RandomInputs.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -13,11 +14,6 @@
 #include <random>
 
 namespace moec::test {
-
-/// What `dims` holds, and the rows of each cache.
-struct Sizes {
-  int64_t tokens = 1, sequences = 1, outputRows = 1, pages = 1, cacheRows = 0;
-};
 
 /// The memory of one ABI slot. Elements are addressed by row (the product of
 /// all axes but the last) and column; `at` and `set` convert to and from double exactly where
@@ -30,7 +26,7 @@ public:
   int64_t columns() const { return numColumns; }
   double at(int64_t row, int64_t column = 0) const;
   void set(int64_t row, int64_t column, double value);
-  /// An element of a one-dimensional slot.
+  /// The same by row-major index.
   void setFlat(int64_t index, double value) { set(index / numColumns, index % numColumns, value); }
   double atFlat(int64_t index) const { return at(index / numColumns, index % numColumns); }
   int64_t size() const { return numRows * numColumns; }
@@ -39,8 +35,6 @@ public:
   uint32_t bits(int64_t row, int64_t column) const;
   void setBits(int64_t row, int64_t column, uint32_t bits);
 
-  /// Random values: floats in (-1, 1), FP8 codes but NaN. i32 elements become 0.
-  void fill(std::mt19937 &random);
   void poison();
   /// False when bytes outside of the elements' span were written.
   bool guardsIntact() const;
@@ -57,27 +51,35 @@ private:
 
 class KernelHarness {
 public:
-  /// Compiles the only kern.kernel of `text`, scheduled by the target unless it is
-  /// already; arguments are random. Throws std::runtime_error with the diagnostics when that fails.
-  KernelHarness(llvm::StringRef text, Sizes sizes, llvm::StringRef target = "cpu",
-                unsigned seed = 1);
+  /// Compiles the first kern.kernel of `text`, scheduled by the target unless it is
+  /// already. Arguments are random and make sense together (dialects/reference/RandomInputs.h);
+  /// rope tables are real ones. Throws std::runtime_error with the diagnostics when that fails.
+  KernelHarness(llvm::StringRef text, reference::InputDims dims = {},
+                llvm::StringRef target = "cpu", uint64_t seed = 1);
   ~KernelHarness();
 
-  /// Values by their index in the kernel's signature; part 1 of a quantized tensor is its scales.
+  /// Values by their index in the kernel's signature; part 1 of a quantized tensor
+  /// is its scales. A cache that the kernel updates is an argument only.
   SlotMemory &argument(unsigned index, unsigned part = 0);
   SlotMemory &result(unsigned index, unsigned part = 0);
 
   /// Runs all tiles; throws when a guard was overwritten.
   void run();
 
-  /// |result - expected| / |expected| over all elements (L2), NaN when an element is.
-  static double relativeError(const SlotMemory &result, llvm::ArrayRef<double> expected);
+  /// Runs the kernel and the reference interpreter on the same arguments (as they are
+  /// in memory now). For each result: |result - reference| / |reference| (L2, NaN when an element
+  /// is), of what codes and scales stand for; for integers the number of elements that differ.
+  std::vector<double> compare();
 
   kern::KernelOp getKernel() { return kernel; }
   const codegen::Image &getImage() const { return image; }
-  Sizes sizes;
 
 private:
+  void compile(llvm::StringRef target);
+  void makeArguments(uint64_t seed);
+  reference::Values readArguments();
+  reference::Value read(unsigned value, mlir::Type type);
+  void write(unsigned value, const reference::Value &contents);
   int64_t getDim(kern::Dim dim) const;
   int64_t countTiles() const;
 
@@ -86,6 +88,8 @@ private:
   kern::KernelOp kernel;
   kern::GridAttr grid;
   codegen::Image image;
+  reference::InputDims dims;
+  int64_t pages = 1; // columns of the block table
   std::vector<SlotMemory> slots;
   std::vector<std::pair<unsigned, unsigned>> slotOf; // by slot: value index, part
   std::mt19937 random;

@@ -1,4 +1,4 @@
-// Row programs against plain loops.
+// Row programs against the reference interpreter.
 #include "test/codegen/KernelHarness.h"
 
 #include "gtest/gtest.h"
@@ -17,12 +17,8 @@ TEST(Rows, AddStridedView) {
       kern.yield %0 : tensor<?x129xf32>
     })",
                         {.tokens = 3});
-  harness.run();
-  ASSERT_EQ(harness.result(0).rows(), 6);
-  for (int64_t row = 0; row < 6; ++row)
-    for (int64_t column = 0; column < 129; ++column)
-      EXPECT_EQ(harness.result(0).at(row, column),
-                float(harness.argument(0).at(row, column) + harness.argument(1).at(row, column)));
+  EXPECT_LE(harness.compare()[0], 1e-7);
+  EXPECT_EQ(harness.result(0).rows(), 6);
 }
 
 } // namespace
