@@ -25,6 +25,7 @@ if shutil.which("ptxas", path=config.environment["PATH"]):
     config.available_features.add("ptxas")
 if config.moec_sanitize:
     config.available_features.add("sanitizer")
-    # libMLIR is not instrumented, so containers that cross its border would be misjudged.
-    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_leaks=0"
+    # libMLIR is not instrumented: containers and bump allocators that cross its border would be
+    # misjudged.
+    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:allow_user_poisoning=0:detect_leaks=0"
     config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"

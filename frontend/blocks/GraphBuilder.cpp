@@ -57,10 +57,12 @@ Type GraphBuilder::typeOf(const WeightRequest &request, const WeightSource &sour
 
 moe::WeightOp GraphBuilder::declare(const WeightRequest &request) {
   WeightSource source;
-  if (auto resolved = resolveWeight(scheme, checkpoint, request))
-    source = std::move(*resolved);
-  else if (std::string text = llvm::toString(resolved.takeError()); fault.empty())
-    fault = std::move(text);
+  if (fault.empty()) {
+    if (auto resolved = resolveWeight(scheme, checkpoint, request))
+      source = std::move(*resolved);
+    else
+      fault = llvm::toString(resolved.takeError());
+  }
   Attribute recipe = moe::CheckpointAttr::get(builder.getContext(), request.name);
   if (request.count)
     recipe = moe::StackAttr::get(builder.getContext(), request.name, request.count);

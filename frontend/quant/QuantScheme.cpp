@@ -29,6 +29,11 @@ Expected<WeightSource> moec::frontend::resolveWeight(const QuantScheme &scheme,
                                                      const Checkpoint &checkpoint,
                                                      const WeightRequest &request) {
   std::optional<WeightSource> first;
+  if (!checkpoint.hasWeights() && request.count > 1) {
+    WeightRequest one = request;
+    one.count = 1; // nothing to look at in the others
+    return resolveWeight(scheme, checkpoint, one);
+  }
   for (const WeightRequest &one : request.expand()) {
     auto source = scheme.resolve(checkpoint, one);
     if (!source)

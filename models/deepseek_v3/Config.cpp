@@ -5,7 +5,8 @@ using namespace llvm;
 using namespace moec::frontend;
 using namespace moec::models::deepseek_v3;
 
-static constexpr int64_t maxDim = 1 << 24; // keeps every product in 63 bits
+// Far past any model, and every product of a weight's sizes stays in 63 bits.
+static constexpr int64_t maxDim = 1 << 20;
 
 /// `rope_scaling`: null, or yarn.
 static std::optional<Yarn> readYarn(ConfigReader &rope) {
@@ -23,7 +24,7 @@ static std::optional<Yarn> readYarn(ConfigReader &rope) {
     rope.fault("beta_fast", "must exceed beta_slow");
   yarn.mscale = rope.optionalFloat("mscale", 1, 0, 1e3);
   yarn.mscaleAllDim = rope.optionalFloat("mscale_all_dim", 0, 0, 1e3);
-  yarn.originalMaxPositions = rope.requiredInt("original_max_position_embeddings", 1, maxDim);
+  yarn.originalMaxPositions = rope.requiredInt("original_max_position_embeddings", 1, 1 << 30);
   if (yarn.mscaleAllDim == 0 && yarn.mscale != 1)
     rope.fault("mscale", "differs from 1 while mscale_all_dim is 0 or absent; "
                          "published implementations disagree on what that "

@@ -11,4 +11,4 @@ config.test_format = lit.formats.GoogleTest(".", "Tests")
 config.environment["MOEC_SOURCE_DIR"] = config.moec_source_dir
 config.environment["MOEC_BUILD_DIR"] = config.moec_build_dir
 if config.moec_sanitize:
-    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_leaks=0"
+    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:allow_user_poisoning=0:detect_leaks=0"
