@@ -20,8 +20,8 @@ ModelText::ModelText(const BundleFile &bundle)
   }
   if (tokens->vocabSize() > int64_t(bundle.manifest().vocab_size()))
     fail(ErrorKind::Bundle, "bundle '", path, "': tokenizer.json has ids up to ",
-         tokens->vocabSize() - 1, ", the model's vocabulary has ",
-         bundle.manifest().vocab_size(), " entries; is it the tokenizer of another model?");
+         tokens->vocabSize() - 1, ", the model's vocabulary has ", bundle.manifest().vocab_size(),
+         " entries; is it the tokenizer of another model?");
 }
 
 std::vector<int32_t> ModelText::encode(std::string_view text, bool addSpecial) const {

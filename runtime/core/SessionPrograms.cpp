@@ -74,6 +74,8 @@ void Session::Batch::clear() {
 }
 
 void Session::upload(fb::InputKind kind, const std::vector<int32_t> &values) {
+  if (values.empty())
+    return;
   model.device().copyIn(inputs[int(kind)].data(), values.data(), values.size() * sizeof(int32_t));
 }
 

@@ -126,32 +126,28 @@ Json Bench::launchRow(size_t index) const {
   const fb::Launch &launch = *session.lastProgram()->launches()->Get(index);
   const fb::Kernel &kernel = *model.manifest().kernels()->Get(launch.kernel());
   double rate = double(launch.bytes()) / launchMedians[index];
-  return {{"label", optional(launch.label())},
-          {"kernel", kernel.symbol()->str()},
-          {"hero", optional(kernel.hero())},
-          {"microseconds", launchMedians[index] * 1e6},
-          {"bytes", launch.bytes()},
-          {"bytes_per_second", rate},
+  return {{"label", optional(launch.label())}, {"kernel", kernel.symbol()->str()},
+          {"hero", optional(kernel.hero())},   {"microseconds", launchMedians[index] * 1e6},
+          {"bytes", launch.bytes()},           {"bytes_per_second", rate},
           {"fraction", rate / readBandwidth}};
 }
 
 Json Bench::report() const {
   double median = percentile(seconds, 0.5);
-  Json out = {{"bundle", model.bundle().path()},
-              {"device", model.device().describe()},
-              {"batch", options.batch},
-              {"context", options.context},
-              {"steps", options.steps},
-              {"step_seconds",
-               {{"median", median},
-                {"p10", percentile(seconds, 0.1)},
-                {"p90", percentile(seconds, 0.9)}}},
-              {"tokens_per_second", options.batch / median},
-              {"weight_bytes", model.weightBytes()},
-              {"step_bytes", stepBytes()},
-              {"step_bytes_per_second", double(stepBytes()) / median},
-              {"read_bandwidth", readBandwidth},
-              {"fraction", double(stepBytes()) / median / readBandwidth}};
+  Json out = {
+      {"bundle", model.bundle().path()},
+      {"device", model.device().describe()},
+      {"batch", options.batch},
+      {"context", options.context},
+      {"steps", options.steps},
+      {"step_seconds",
+       {{"median", median}, {"p10", percentile(seconds, 0.1)}, {"p90", percentile(seconds, 0.9)}}},
+      {"tokens_per_second", options.batch / median},
+      {"weight_bytes", model.weightBytes()},
+      {"step_bytes", stepBytes()},
+      {"step_bytes_per_second", double(stepBytes()) / median},
+      {"read_bandwidth", readBandwidth},
+      {"fraction", double(stepBytes()) / median / readBandwidth}};
   for (size_t i = 0; i < launchMedians.size(); ++i)
     out["launches"].push_back(launchRow(i));
   return out;

@@ -47,8 +47,7 @@ private:
       fail(ErrorKind::Capacity, "the conversation has ", tokens.size(),
            " tokens, the bundle's context is ", model.maxContext(), "; /reset begins a new one");
     rewind(tokens);
-    TextPrinter printer(text.tokenizer(),
-                        text::ReasoningSplitter::promptOpensReasoning(rendered));
+    TextPrinter printer(text.tokenizer(), text::ReasoningSplitter::promptOpensReasoning(rendered));
     size_t known = cached.size();
     cached = tokens;
     GenerateRequest request{.sequence = sequence,
@@ -61,6 +60,7 @@ private:
       cached.push_back(token);
     };
     try {
+      InterruptGuard guard;
       GenerateStats stats = generate(model, session, sampler, request);
       printer.finish();
       printStats(stats);
@@ -100,7 +100,6 @@ int runChat(const ChatOptions &options) {
   if (terminal)
     std::fprintf(stderr, "%s; /reset forgets the conversation, /quit ends\n",
                  model.device().describe().c_str());
-  catchInterrupts();
   std::string line;
   while (true) {
     if (terminal)

@@ -81,7 +81,7 @@ int runGenerate(const GenerateOptions &options) {
   Sampler sampler(options.sampling);
   Session session(model, sessionOptions(model, prompt.tokens.size(), options.maxNewTokens));
 
-  catchInterrupts();
+  InterruptGuard guard;
   std::optional<LogitsFile> logits;
   if (!options.logitsOut.empty())
     logits.emplace(options.logitsOut, model.vocabSize());

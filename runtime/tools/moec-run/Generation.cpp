@@ -33,9 +33,18 @@ std::vector<float> prefill(const Model &model, Session &session, const GenerateR
 
 } // namespace
 
-void catchInterrupts() {
+InterruptGuard::InterruptGuard() {
+  interrupted = 0;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = SA_RESETHAND | SA_RESTART;
   for (int signal : {SIGINT, SIGTERM})
-    std::signal(signal, [](int) { interrupted = 1; });
+    ::sigaction(signal, &action, nullptr);
+}
+
+InterruptGuard::~InterruptGuard() {
+  for (int signal : {SIGINT, SIGTERM})
+    std::signal(signal, SIG_DFL);
 }
 
 GenerateStats generate(const Model &model, Session &session, Sampler &sampler,
@@ -49,10 +58,8 @@ GenerateStats generate(const Model &model, Session &session, Sampler &sampler,
   stats.prefillSeconds = secondsSince(start);
   start = Clock::now();
   while (stats.newTokens < request.maxNewTokens) {
-    if (interrupted) {
-      interrupted = 0;
+    if (interrupted)
       throw Interrupted();
-    }
     int32_t token = sampler.sample(logits);
     bool stop = !request.ignoreEos && std::find(stops.begin(), stops.end(), token) != stops.end();
     ++stats.newTokens;
@@ -74,7 +81,7 @@ GenerateStats generate(const Model &model, Session &session, Sampler &sampler,
 }
 
 void printStats(const GenerateStats &stats) {
-  const char *reason = stats.reason == StopReason::StopToken      ? "stop token"
+  const char *reason = stats.reason == StopReason::StopToken     ? "stop token"
                        : stats.reason == StopReason::ContextFull ? "context full"
                                                                  : "--max-new-tokens reached";
   double steps = stats.newTokens ? double(stats.newTokens - 1) : 0;

@@ -12,8 +12,15 @@ namespace moec::rt {
 /// Thrown between two steps after SIGINT or SIGTERM.
 struct Interrupted {};
 
-/// Makes SIGINT and SIGTERM throw Interrupted from the next generate() step.
-void catchInterrupts();
+/// While it lives, the first SIGINT or SIGTERM makes generate() throw
+/// Interrupted after its current step; the second one ends the process.
+class InterruptGuard {
+public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard &) = delete;
+  InterruptGuard &operator=(const InterruptGuard &) = delete;
+};
 
 struct GenerateRequest {
   SequenceId sequence;
