@@ -12,6 +12,10 @@ const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
   case kern::Hero::Pointwise:
   case kern::Hero::Rows:
     return &getRowsEmitter();
+  case kern::Hero::Routing:
+    return &getRoutingEmitter();
+  case kern::Hero::Permutation:
+    return &getPermutationEmitter();
   default:
     return nullptr;
   }

@@ -160,12 +160,25 @@ Value moec::codegen::reduceColumns(ImplicitLocOpBuilder &b, int64_t columns, int
   };
   Value total;
   auto include = [&](Value part) { total = total ? combine(total, part) : part; };
-  if (int64_t whole = columns / lanes * lanes) {
-    Value last = forRange(b, constantIndex(b, 0), constantIndex(b, whole), lanes,
-                          constantFloat(b, identity, lanes), [&](Value offset, ValueRange carried) {
-                            return SmallVector<Value>{combine(carried[0], values(offset, lanes))};
-                          })[0];
-    include(collapse(last));
+  // Four sums at once hide the adder's latency.
+  int64_t whole = columns / lanes * lanes;
+  int64_t parts = whole >= 4 * lanes ? 4 : 1;
+  int64_t blocked = whole / (parts * lanes) * (parts * lanes);
+  if (blocked) {
+    SmallVector<Value> init(parts, constantFloat(b, identity, lanes));
+    SmallVector<Value> last =
+        forRange(b, constantIndex(b, 0), constantIndex(b, blocked), parts * lanes, init,
+                 [&](Value offset, ValueRange carried) {
+                   SmallVector<Value> next;
+                   for (auto [i, value] : llvm::enumerate(carried))
+                     next.push_back(combine(value, values(addIndex(b, offset, i * lanes), lanes)));
+                   return next;
+                 });
+    for (int64_t offset = blocked; offset < whole; offset += lanes)
+      last[0] = combine(last[0], values(constantIndex(b, offset), lanes));
+    for (Value part : ArrayRef(last).drop_front())
+      last[0] = combine(last[0], part);
+    include(collapse(last[0]));
   }
   forTail(columns, lanes, [&](int64_t offset, int64_t width) {
     include(collapse(values(constantIndex(b, offset), width)));

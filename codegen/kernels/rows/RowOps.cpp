@@ -28,6 +28,7 @@ LogicalResult RowProgram::emitOp(Operation *op) {
       .Case([&](moe::EmbeddingOp embedding) { return emitEmbedding(embedding), success(); })
       .Case([&](moe::GatherRowsOp gather) { return emitGatherRows(gather), success(); })
       .Case([&](moe::CombineOp combine) { return emitCombine(combine), success(); })
+      .Case([&](moe::GateOp gate) { return emitGate(gate), success(); })
       .Case([&](moe::RopeOp rope) { return emitRope(rope); })
       .Case([&](moe::CacheAppendOp append) { return emitCacheAppend(append), success(); });
 }
@@ -171,6 +172,11 @@ void RowProgram::emitCombine(moe::CombineOp op) {
     };
     result.store(b, column, forRange(b, zero, choices, 1, constantFloat(b, 0, width), step)[0]);
   });
+}
+
+void RowProgram::emitGate(moe::GateOp op) {
+  RowRef logits = get(op.getLogits());
+  gates[op]->emit(logits, getDestination(op.getIds()), getDestination(op.getWeights()));
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,43 +3,9 @@
 
 #include "codegen/kernels/Vectors.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-
 using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
-
-//===----------------------------------------------------------------------===//
-// RowRef
-//===----------------------------------------------------------------------===//
-
-SmallVector<Value, 2> RowRef::at(ImplicitLocOpBuilder &b, Value column) const {
-  Value shifted = addIndex(b, column, offset);
-  if (row)
-    return {row, shifted};
-  return {shifted};
-}
-
-Value RowRef::load(ImplicitLocOpBuilder &b, Value column, int64_t lanes) const {
-  return loadFloats(b, data, at(b, column), lanes);
-}
-
-void RowRef::store(ImplicitLocOpBuilder &b, Value column, Value values) const {
-  storeFloats(b, values, data, at(b, column));
-}
-
-Value RowRef::loadScale(ImplicitLocOpBuilder &b, Value block) const {
-  return loadFloat(b, scales, row ? ValueRange{row, block} : ValueRange{block});
-}
-
-void RowRef::storeScale(ImplicitLocOpBuilder &b, Value block, Value scale) const {
-  storeFloat(b, scale, scales, row ? ValueRange{row, block} : ValueRange{block});
-}
-
-//===----------------------------------------------------------------------===//
-// RowProgram
-//===----------------------------------------------------------------------===//
 
 std::optional<std::string> RowProgram::refuse(Operation *op) {
   if (auto rope = dyn_cast<moe::RopeOp>(op); rope && !rope.getTable())
@@ -49,7 +15,7 @@ std::optional<std::string> RowProgram::refuse(Operation *op) {
       return "only activations (two axes) are quantized at run time";
   if (isa<moe::AddOp, moe::SwigluOp, moe::RmsNormOp, moe::SliceOp, moe::ConcatOp, moe::QuantizeOp,
           moe::DequantizeOp, moe::EmbeddingOp, moe::GatherRowsOp, moe::CombineOp, moe::RopeOp,
-          moe::CacheAppendOp>(op))
+          moe::CacheAppendOp, moe::GateOp>(op))
     return std::nullopt;
   return (op->getName().getStringRef() + " is no row-wise op that kernels compute a row at a time")
       .str();
@@ -64,6 +30,8 @@ static int64_t getColumns(Type type) {
 RowProgram::RowProgram(TileFunction &tile, ArrayRef<Operation *> ops)
     : tile(tile), b(tile.b), lanes(tile.machine.floatLanes()), ops(ops) {
   for (Operation *op : ops) {
+    if (auto gate = dyn_cast<moe::GateOp>(op))
+      gates[op] = std::make_unique<GateEmitter>(tile, gate);
     if (isa<moe::SliceOp>(op))
       continue; // a view
     for (Value result : op->getResults()) {

@@ -4,33 +4,15 @@
 // for particular fusions.
 #pragma once
 
-#include "codegen/kernels/TileFunction.h"
+#include "codegen/kernels/routing/Gate.h"
+#include "codegen/kernels/rows/RowRef.h"
 
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/MapVector.h"
 
 #include <optional>
 #include <string>
 
 namespace moec::codegen {
-
-/// Where one row of a value lies: a row of a buffer, or a workspace buffer of one row.
-struct RowRef {
-  mlir::Value data;   // memref of 1 or 2 axes
-  mlir::Value scales; // the same for the scales of a quantized row, else null
-  mlir::Value row;    // index into axis 0; null when there is one axis
-  int64_t offset = 0; // first column
-  int64_t columns = 0;
-
-  /// `lanes` values as f32 from column `column` on.
-  mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value column, int64_t lanes) const;
-  void store(mlir::ImplicitLocOpBuilder &b, mlir::Value column, mlir::Value values) const;
-  mlir::Value loadScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block) const;
-  void storeScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block, mlir::Value scale) const;
-
-private:
-  llvm::SmallVector<mlir::Value, 2> at(mlir::ImplicitLocOpBuilder &b, mlir::Value column) const;
-};
 
 class RowProgram {
 public:
@@ -47,13 +29,15 @@ public:
   /// Computes row `row` of the ops, in order. A failure has been reported at an op.
   mlir::LogicalResult emit(mlir::Value row);
 
+  /// Copies a row, scales included.
+  void copy(const RowRef &from, const RowRef &to);
+
 private:
   RowRef get(mlir::Value value);
   /// Where the op's result goes: a result's row, or the workspace.
   RowRef getDestination(mlir::Value value);
   RowRef getRowOf(const Buffer &buffer, mlir::Type type, mlir::Value row);
   mlir::LogicalResult emitOp(mlir::Operation *op);
-  void copy(const RowRef &from, const RowRef &to);
 
   void emitAdd(moe::AddOp op);
   void emitSwiglu(moe::SwigluOp op);
@@ -64,6 +48,7 @@ private:
   void emitEmbedding(moe::EmbeddingOp op);
   void emitGatherRows(moe::GatherRowsOp op);
   void emitCombine(moe::CombineOp op);
+  void emitGate(moe::GateOp op);
   mlir::LogicalResult emitRope(moe::RopeOp op);
   void emitCacheAppend(moe::CacheAppendOp op);
 
@@ -73,6 +58,7 @@ private:
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::DenseMap<mlir::Value, RowRef> workspace; // rows of intermediates
   llvm::DenseMap<mlir::Value, RowRef> bound;     // rows of this pass over the ops
+  llvm::DenseMap<mlir::Operation *, std::unique_ptr<GateEmitter>> gates;
   mlir::Value row;
 };
 

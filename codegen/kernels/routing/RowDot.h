@@ -1,0 +1,17 @@
+// One row of a linear: x times one row of the weight.
+#pragma once
+
+#include "codegen/kernels/rows/RowRef.h"
+
+#include <optional>
+#include <string>
+
+namespace moec::codegen {
+
+/// Why `op` cannot be computed row by row, or nothing when it can.
+std::optional<std::string> refuseRowDot(moe::LinearOp op);
+
+/// The dot product of row `row` of x and row `feature` of the weight, f32.
+mlir::Value emitRowDot(TileFunction &tile, moe::LinearOp op, mlir::Value row, mlir::Value feature);
+
+} // namespace moec::codegen

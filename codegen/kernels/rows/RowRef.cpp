@@ -1,0 +1,30 @@
+// Loads and stores of rows.
+#include "codegen/kernels/rows/RowRef.h"
+
+#include "codegen/kernels/Vectors.h"
+
+using namespace mlir;
+using namespace moec::codegen;
+
+SmallVector<Value, 2> RowRef::at(ImplicitLocOpBuilder &b, Value column) const {
+  Value shifted = addIndex(b, column, offset);
+  if (row)
+    return {row, shifted};
+  return {shifted};
+}
+
+Value RowRef::load(ImplicitLocOpBuilder &b, Value column, int64_t lanes) const {
+  return loadFloats(b, data, at(b, column), lanes);
+}
+
+void RowRef::store(ImplicitLocOpBuilder &b, Value column, Value values) const {
+  storeFloats(b, values, data, at(b, column));
+}
+
+Value RowRef::loadScale(ImplicitLocOpBuilder &b, Value block) const {
+  return loadFloat(b, scales, row ? ValueRange{row, block} : ValueRange{block});
+}
+
+void RowRef::storeScale(ImplicitLocOpBuilder &b, Value block, Value scale) const {
+  storeFloat(b, scale, scales, row ? ValueRange{row, block} : ValueRange{block});
+}

@@ -1,0 +1,26 @@
+// One row in memory, as row-wise emitters read and write it.
+#pragma once
+
+#include "codegen/kernels/TileFunction.h"
+
+namespace moec::codegen {
+
+/// Where one row of a value lies: a row of a buffer, or a workspace buffer of one row.
+struct RowRef {
+  mlir::Value data;   // memref of 1 or 2 axes
+  mlir::Value scales; // the same for the scales of a quantized row, else null
+  mlir::Value row;    // index into axis 0; null when there is one axis
+  int64_t offset = 0; // first column
+  int64_t columns = 0;
+
+  /// `lanes` values as f32 from column `column` on.
+  mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value column, int64_t lanes) const;
+  void store(mlir::ImplicitLocOpBuilder &b, mlir::Value column, mlir::Value values) const;
+  mlir::Value loadScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block) const;
+  void storeScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block, mlir::Value scale) const;
+
+private:
+  llvm::SmallVector<mlir::Value, 2> at(mlir::ImplicitLocOpBuilder &b, mlir::Value column) const;
+};
+
+} // namespace moec::codegen
