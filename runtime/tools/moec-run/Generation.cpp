@@ -45,6 +45,7 @@ InterruptGuard::InterruptGuard() {
 InterruptGuard::~InterruptGuard() {
   for (int signal : {SIGINT, SIGTERM})
     std::signal(signal, SIG_DFL);
+  interrupted = 0;
 }
 
 GenerateStats generate(const Model &model, Session &session, Sampler &sampler,
