@@ -39,6 +39,8 @@ public:
 const KernelEmitter &getRowsEmitter();
 const KernelEmitter &getRoutingEmitter();
 const KernelEmitter &getPermutationEmitter();
+const KernelEmitter &getMatmulEmitter();
+const KernelEmitter &getGroupedMatmulEmitter();
 
 /// The family that computes kernels with this hero on the host, or null.
 const KernelEmitter *findHostEmitter(kern::Hero hero);

@@ -16,6 +16,10 @@ const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
     return &getRoutingEmitter();
   case kern::Hero::Permutation:
     return &getPermutationEmitter();
+  case kern::Hero::Matmul:
+    return &getMatmulEmitter();
+  case kern::Hero::GroupedMatmul:
+    return &getGroupedMatmulEmitter();
   default:
     return nullptr;
   }

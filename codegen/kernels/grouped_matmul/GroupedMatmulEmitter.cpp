@@ -1,0 +1,124 @@
+// moe.grouped_linear on the host: a tile is a block of output columns of one expert
+// that has tokens, for all of its tokens.
+#include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/matmul/DotTile.h"
+#include "codegen/kernels/matmul/Epilogue.h"
+#include "codegen/kernels/matmul/MatrixSchedule.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+namespace {
+
+/// Slots of one expert.
+struct Expert {
+  Value index, begin, end; // end == begin: the tile has nothing to do
+};
+
+/// The `ordinal`-th of the experts that have slots; one without slots when there are fewer.
+Expert findExpert(ImplicitLocOpBuilder &b, Value offsets, Value ordinal) {
+  Value zero = constantIndex(b, 0);
+  int64_t experts = cast<MemRefType>(offsets.getType()).getDimSize(0) - 1;
+  // Carried: experts with slots so far, the end of the slots so far, and the expert found.
+  SmallVector<Value> init = {zero, loadIndex(b, offsets, {zero}), zero, zero, zero};
+  auto found =
+      forRange(b, zero, constantIndex(b, experts), 1, init, [&](Value expert, ValueRange carried) {
+        Value begin = carried[1], end = loadIndex(b, offsets, {addIndex(b, expert, 1)});
+        Value used = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, end, begin);
+        Value here = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, carried[0], ordinal);
+        here = arith::AndIOp::create(b, here, used);
+        auto choose = [&](Value value, Value otherwise) -> Value {
+          return arith::SelectOp::create(b, here, value, otherwise);
+        };
+        Value count = arith::SelectOp::create(b, used, addIndex(b, carried[0], 1), carried[0]);
+        return SmallVector<Value>{count, end, choose(expert, carried[2]), choose(begin, carried[3]),
+                                  choose(end, carried[4])};
+      });
+  return {found[2], found[3], found[4]};
+}
+
+class GroupedMatmulEmitter : public KernelEmitter {
+public:
+  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    if (before)
+      return "the host's matrix kernels read their operands from memory";
+    return Epilogue::refuse(op);
+  }
+
+  SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
+                                       const Machine &machine) const override {
+    ArrayRef<int64_t> shape = getWeightShape(kernel);
+    return getDotCandidates(kernel, machine, shape[1], shape[2]);
+  }
+
+  kern::GridAttr getGrid(kern::KernelOp kernel) const override {
+    ArrayRef<int64_t> shape = getWeightShape(kernel);
+    auto [dim, multiplier] = getRows(kernel);
+    // No more experts can have slots than there are slots.
+    return kern::GridAttr::get(kernel.getContext(), dim, multiplier, /*divisor=*/1,
+                               /*cap=*/shape[0],
+                               llvm::divideCeil(shape[1], kernel.getSchedule()->get("columns")));
+  }
+
+  LogicalResult emit(TileFunction &tile) const override {
+    auto &b = tile.b;
+    auto linear = findHero<moe::GroupedLinearOp>(tile.kernel);
+    DotSizes sizes = DotSizes::get(tile);
+    auto x = OperandReader::get(tile, linear.getX(), sizes.lanes);
+    auto weight = OperandReader::get(tile, linear.getWeight(), sizes.lanes);
+    auto epilogue = Epilogue::get(tile, linear, sizes.lanes);
+    if (failed(x) || failed(weight) || failed(epilogue))
+      return failure();
+    DotTile dot(tile, *x, *weight, sizes);
+
+    int64_t columns = getWeightShape(tile.kernel)[1];
+    Value blocks = constantIndex(b, llvm::divideCeil(columns, sizes.columns));
+    Value column = mulIndex(b, arith::RemUIOp::create(b, tile.getTile(), blocks), sizes.columns);
+    Value ordinal = arith::DivUIOp::create(b, tile.getTile(), blocks);
+    Expert expert = findExpert(b, tile.getArgument(linear.getOffsets()).data, ordinal);
+    ColumnBlock block = getColumnBlock(b, column, columns, sizes.columns);
+    Value rows = linear.getRows() ? tile.getArgument(linear.getRows()).data : Value();
+
+    forRange(b, expert.begin, expert.end, sizes.tokens, [&](Value begin) {
+      Value numTokens = arith::MinUIOp::create(b, arith::SubIOp::create(b, expert.end, begin),
+                                               constantIndex(b, sizes.tokens));
+      auto slot = [&](Value token) { return addIndex(b, begin, token); };
+      auto source = [&](Value token) -> Value {
+        if (!rows)
+          return slot(token);
+        Value pair = loadIndex(b, rows, {slot(token)});
+        return arith::DivUIOp::create(b, pair, constantIndex(b, linear.getTopK()));
+      };
+      dot.emit({.weightRow = column,
+                .numRows = block.count,
+                .numTokens = numTokens,
+                .xColumn = constantIndex(b, 0),
+                .source = source,
+                .expert = expert.index,
+                .aligned = weight->getBlockRows() % sizes.columns == 0});
+      epilogue->emit({.sums = dot.getSums(),
+                      .numTokens = numTokens,
+                      .resultColumn = column,
+                      .resultRow = slot,
+                      .columns = sizes.columns,
+                      .lastColumns = block.lastCount,
+                      .isLast = block.isLast});
+    });
+    return success();
+  }
+
+private:
+  static ArrayRef<int64_t> getWeightShape(kern::KernelOp kernel) {
+    return moe::getShape(findHero<moe::GroupedLinearOp>(kernel).getWeight().getType());
+  }
+};
+
+} // namespace
+
+const KernelEmitter &moec::codegen::getGroupedMatmulEmitter() {
+  static GroupedMatmulEmitter emitter;
+  return emitter;
+}

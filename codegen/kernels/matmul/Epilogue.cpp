@@ -1,0 +1,76 @@
+// Elementwise ops behind a matrix product.
+#include "codegen/kernels/matmul/Epilogue.h"
+
+#include "codegen/kernels/Vectors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+std::optional<std::string> Epilogue::refuse(Operation *op) {
+  if (isa<moe::AddOp>(op))
+    return std::nullopt;
+  return ("the host's matrix kernels can be followed by moe.add only, not by " +
+          op->getName().getStringRef())
+      .str();
+}
+
+FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t lanes) {
+  for (Operation &op : hero->getBlock()->without_terminator()) {
+    if (&op == hero)
+      continue;
+    if (op.isBeforeInBlock(hero))
+      return op.emitError() << "the host's matrix kernels have no prologue ops";
+    if (auto reason = refuse(&op))
+      return op.emitError() << *reason;
+  }
+  for (Value yielded : hero->getBlock()->getTerminator()->getOperands())
+    if (!yielded.getDefiningOp())
+      return tile.kernel.emitError() << "a matrix kernel yields what it computes, not an argument";
+  return Epilogue(tile, hero, lanes);
+}
+
+void Epilogue::emit(const Range &range) const {
+  auto &b = tile->b;
+  forRange(b, constantIndex(b, 0), range.numTokens, 1, [&](Value token) {
+    if (!range.isLast) {
+      emitColumns(range, token, range.columns);
+      return;
+    }
+    auto branch = scf::IfOp::create(b, range.isLast, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    emitColumns(range, token, range.lastColumns);
+    b.setInsertionPointToStart(branch.elseBlock());
+    emitColumns(range, token, range.columns);
+  });
+}
+
+void Epilogue::emitColumns(const Range &range, Value token, int64_t columns) const {
+  auto &b = tile->b;
+  Value row = range.resultRow(token);
+  forColumns(b, columns, lanes, [&](Value offset, int64_t width) {
+    Value column = addIndex(b, range.resultColumn, offset);
+    IRMapping values;
+    values.map(hero->getResult(0), vector::LoadOp::create(b, floatVector(b, width), range.sums,
+                                                          ValueRange{token, offset})
+                                       .getResult());
+    auto get = [&](Value value) -> Value {
+      if (!values.contains(value))
+        values.map(value, loadFloats(b, tile->getArgument(value).data, {row, column}, width));
+      return values.lookup(value);
+    };
+    for (Operation &op : hero->getBlock()->without_terminator())
+      if (auto add = dyn_cast<moe::AddOp>(op))
+        values.map(add.getResult(),
+                   arith::AddFOp::create(b, get(add.getLhs()), get(add.getRhs())).getResult());
+    for (Operation &op : hero->getBlock()->without_terminator())
+      for (unsigned result : tile->getResultsOf(op.getResult(0)))
+        storeFloats(b, get(op.getResult(0)), tile->getResult(result).data, {row, column});
+  });
+}

@@ -1,0 +1,40 @@
+// What follows the product in a kernel's body: elementwise ops on the tile, then
+// the stores. Operands other than the product are arguments of the same shape.
+#pragma once
+
+#include "codegen/kernels/TileFunction.h"
+
+#include <optional>
+#include <string>
+
+namespace moec::codegen {
+
+class Epilogue {
+public:
+  /// The ops after `hero` in the kernel's body; reports an op that cannot follow it.
+  static mlir::FailureOr<Epilogue> get(TileFunction &tile, mlir::Operation *hero, int64_t lanes);
+
+  /// Why `op` cannot follow a matrix product in its kernel, or nothing when it can.
+  static std::optional<std::string> refuse(mlir::Operation *op);
+
+  /// Takes sums[0 .. numTokens, 0 .. n] to the results at [resultRow(t), resultColumn ...], n being
+  /// `columns`, or `lastColumns` when `isLast` (null: never).
+  struct Range {
+    mlir::Value sums, numTokens, resultColumn;
+    llvm::function_ref<mlir::Value(mlir::Value token)> resultRow;
+    int64_t columns, lastColumns;
+    mlir::Value isLast;
+  };
+  void emit(const Range &range) const;
+
+private:
+  Epilogue(TileFunction &tile, mlir::Operation *hero, int64_t lanes)
+      : tile(&tile), hero(hero), lanes(lanes) {}
+  void emitColumns(const Range &range, mlir::Value token, int64_t columns) const;
+
+  TileFunction *tile;
+  mlir::Operation *hero;
+  int64_t lanes;
+};
+
+} // namespace moec::codegen

@@ -1,0 +1,30 @@
+// What the matrix kernels of the host share beside the inner loops: schedules,
+// blocks of columns and the run-time size that their rows count.
+#pragma once
+
+#include "codegen/kernels/Emitter.h"
+
+namespace moec::codegen {
+
+/// The schedules of a kernel whose tiles are DotTiles over a weight [.., columns, depth].
+llvm::SmallVector<Candidate> getDotCandidates(kern::KernelOp kernel, const Machine &machine,
+                                              int64_t columns, int64_t depth);
+
+/// The kernel's op of this kind; there is one.
+template <typename Op> Op findHero(kern::KernelOp kernel) {
+  return *kernel.getBody().front().getOps<Op>().begin();
+}
+
+/// The run-time size, and its multiple, that counts the rows of the yielded values.
+std::pair<kern::Dim, int64_t> getRows(kern::KernelOp kernel);
+
+/// A block of at most `size` columns of `columns`, beginning at `begin`, a multiple of `size`.
+struct ColumnBlock {
+  mlir::Value count;     // columns in the block
+  mlir::Value isLast;    // whether it is the short one; null when none is
+  int64_t lastCount = 0; // columns of the short one
+};
+ColumnBlock getColumnBlock(mlir::ImplicitLocOpBuilder &b, mlir::Value begin, int64_t columns,
+                           int64_t size);
+
+} // namespace moec::codegen

@@ -1,0 +1,166 @@
+// moe.linear and moe.grouped_linear on the host against the reference interpreter.
+#include "test/codegen/KernelHarness.h"
+#include "test/codegen/MatrixKernels.h"
+
+#include "gtest/gtest.h"
+
+#include <cmath>
+
+using namespace moec::test;
+
+namespace {
+
+/// Both widths of code run on machines with AVX-512; elsewhere only what the machine has.
+std::vector<std::string> getTargets() {
+  std::vector<std::string> targets = {"cpu:x86-64-v3"};
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+    targets.push_back("cpu:x86-64-v4");
+  return targets;
+}
+
+class Matmul : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+protected:
+  std::string weight = std::get<0>(GetParam()), target = std::get<1>(GetParam());
+  void check(const LinearText &text, std::initializer_list<int64_t> tokens) {
+    for (int64_t t : tokens) {
+      SCOPED_TRACE(text.str() + "tokens = " + std::to_string(t));
+      KernelHarness harness(text.str(), {.tokens = t}, target);
+      EXPECT_LE(harness.compare()[0], 3e-7);
+    }
+  }
+};
+
+TEST_P(Matmul, OddShapes) {
+  check({.columns = 129, .depth = 129, .weight = weight}, {1, 3, 17});
+  check({.columns = 129, .depth = 576, .weight = weight}, {1, 2, 17});
+}
+
+TEST_P(Matmul, LessThanAVector) { check({.columns = 3, .depth = 7, .weight = weight}, {1, 2}); }
+
+TEST_P(Matmul, SeveralPanels) { check({.columns = 40, .depth = 2500, .weight = weight}, {1, 5}); }
+
+TEST_P(Matmul, SeveralBlocksOfTokens) {
+  check({.columns = 20, .depth = 40, .weight = weight}, {300});
+}
+
+TEST_P(Matmul, StridedRows) {
+  check({.columns = 33, .depth = 65, .weight = weight, .xStride = 100, .yStride = 77}, {1, 3});
+}
+
+TEST_P(Matmul, AddResidual) {
+  check({.columns = 70, .depth = 130, .weight = weight, .add = true}, {1, 3});
+}
+
+TEST_P(Matmul, QuantizedActivations) {
+  check({.columns = 129, .depth = 576, .weight = weight, .x = "f8"}, {1, 3, 17});
+  check({.columns = 20, .depth = 1200, .weight = weight, .x = "f8"}, {1, 2});
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Matmul,
+                         testing::Combine(testing::Values("f32", "bf16", "f16", "f8"),
+                                          testing::ValuesIn(getTargets())));
+
+class Targets : public testing::TestWithParam<std::string> {};
+
+/// Every code against every other path: the weight is the identity's row of one code.
+TEST_P(Targets, AllCodesAreExact) {
+  KernelHarness harness(LinearText{.columns = 256, .depth = 40, .weight = "f8"}.str(),
+                        {.tokens = 1}, GetParam());
+  for (int64_t column = 0; column < 40; ++column) {
+    harness.argument(0).set(0, column, column == 33 ? 1 : 0);
+    for (int64_t row = 0; row < 256; ++row)
+      harness.argument(1).setBits(row, column, column == 33 ? row : 0);
+  }
+  for (int64_t block = 0; block < 2; ++block)
+    harness.argument(1, 1).set(block, 0, 1);
+  harness.run();
+  for (int64_t row = 0; row < 256; ++row) {
+    double code = harness.argument(1).at(row, 33), result = harness.result(0).at(0, row);
+    if (std::isnan(code))
+      EXPECT_TRUE(std::isnan(result)) << row;
+    else
+      EXPECT_EQ(result, code) << row;
+  }
+}
+
+/// A NaN code anywhere makes its own row of results NaN, and no other.
+TEST_P(Targets, NanCodes) {
+  for (int64_t tokens : {1, 3})
+    for (int64_t column : {0, 63, 199}) {
+      LinearText text{.columns = 20, .depth = 200, .weight = "f8", .x = "f8"};
+      KernelHarness harness(text.str(), {.tokens = tokens}, GetParam());
+      harness.argument(1).setBits(5, column, 0x7F);
+      harness.argument(0).setBits(0, column, 0xFF);
+      harness.run();
+      for (int64_t token = 0; token < tokens; ++token)
+        for (int64_t row = 0; row < 20; ++row)
+          EXPECT_EQ(std::isnan(harness.result(0).at(token, row)), row == 5 || token == 0)
+              << token << " " << row << " " << column;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpu, Targets, testing::ValuesIn(getTargets()));
+
+class Grouped : public Matmul {};
+
+TEST_P(Grouped, RandomRouting) {
+  for (bool gather : {true, false})
+    for (std::string x : {"f32", "f8"})
+      for (int64_t tokens : {1, 3, 17}) {
+        GroupedText text{.experts = 6,
+                         .columns = 129,
+                         .depth = 200,
+                         .topK = gather ? 2 : 1,
+                         .weight = weight,
+                         .x = x,
+                         .gather = gather};
+        KernelHarness harness(text.str(), {.tokens = tokens}, target);
+        EXPECT_LE(harness.compare()[0], 3e-7) << text.str() << tokens;
+      }
+}
+
+TEST_P(Grouped, OneExpertHasAll) {
+  GroupedText text{.experts = 4, .columns = 33, .depth = 65, .topK = 1, .weight = weight};
+  for (int64_t chosen : {0, 2, 3}) {
+    KernelHarness harness(text.str(), {.tokens = 300}, target);
+    for (int64_t expert = 0; expert <= 4; ++expert)
+      harness.argument(2).setFlat(expert, expert > chosen ? 300 : 0);
+    EXPECT_LE(harness.compare()[0], 3e-7) << chosen;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Grouped,
+                         testing::Combine(testing::Values("bf16", "f8"),
+                                          testing::ValuesIn(getTargets())));
+
+/// The message of what compiling `text` throws.
+std::string getFailure(const std::string &text) {
+  try {
+    KernelHarness harness(text);
+  } catch (const std::runtime_error &error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string replace(std::string text, const std::string &from, const std::string &to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+TEST(MatmulErrors, UnreadableScheme) {
+  std::string text = LinearText{.columns = 20, .depth = 40, .weight = "f8"}.str();
+  EXPECT_NE(getFailure(replace(text, "128, 128", "16, 16"))
+                .find("read f8E4M3FN codes with f32 scales in blocks of 32 n columns"),
+            std::string::npos);
+}
+
+TEST(MatmulErrors, OtherEpilogue) {
+  std::string text = LinearText{.columns = 20, .depth = 40, .add = true}.str();
+  EXPECT_NE(getFailure(replace(text, "moe.add", "moe.swiglu"))
+                .find("can be followed by moe.add only, not by moe.swiglu"),
+            std::string::npos);
+}
+
+} // namespace

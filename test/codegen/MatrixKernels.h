@@ -1,0 +1,76 @@
+// Text of matrix kernels for tests and benchmarks.
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/Twine.h"
+
+#include <cstdint>
+#include <string>
+
+namespace moec::test {
+
+/// "tensor<129x576xbf16>", or for "f8" "!moe.qtensor<129x576xf8E4M3FN, block = [128, 128], ...>".
+/// `shape` is like "129x576".
+inline std::string weightType(const std::string &shape, const std::string &element) {
+  if (element == "f8")
+    return "!moe.qtensor<" + shape + "xf8E4M3FN, block = [128, 128], scale = f32>";
+  return "tensor<" + shape + "x" + element + ">";
+}
+
+/// The type of activations: "f32", or "f8" for quantized ones.
+inline std::string rowsType(const std::string &shape, const std::string &element) {
+  if (element == "f8")
+    return "!moe.qtensor<" + shape + "xf8E4M3FN, block = [1, 128], scale = f32>";
+  return "tensor<" + shape + "x" + element + ">";
+}
+
+struct LinearText {
+  int64_t columns, depth; // N, K
+  std::string weight = "f32", x = "f32";
+  bool add = false;                 // with a residual
+  int64_t xStride = 0, yStride = 0; // 0: contiguous
+
+  std::string str() const {
+    std::string k = std::to_string(depth), n = std::to_string(columns);
+    std::string xType = rowsType("?x" + k, x), wType = weightType(n + "x" + k, weight),
+                yType = "tensor<?x" + n + "xf32>";
+    std::string strideX = std::to_string(xStride ? xStride : depth), strideW = k,
+                strideY = std::to_string(yStride ? yStride : columns);
+    std::string text =
+        "kern.kernel @k(%x: " + xType + ", %w: " + wType + (add ? ", %r: " + yType : "") + ") -> " +
+        yType + " attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, " +
+        (add ? "#kern.rows<tokens * 1>, " : "") +
+        "#kern.rows<tokens * 1>], row_strides = array<i64: " + strideX + ", " + strideW + ", " +
+        (add ? n + ", " : "") + strideY + ">} {\n";
+    text += "%0 = moe.linear %x, %w : (" + xType + ", " + wType + ") -> " + yType + "\n";
+    if (add)
+      text += "%1 = moe.add %r, %0 : " + yType + "\n";
+    return text + "kern.yield " + (add ? "%1" : "%0") + " : " + yType + "\n}\n";
+  }
+};
+
+struct GroupedText {
+  int64_t experts, columns, depth, topK;
+  std::string weight = "f32", x = "f32";
+  bool gather = true; // x rows are tokens, found through `rows`
+
+  std::string str() const {
+    std::string k = std::to_string(depth), n = std::to_string(columns), e = std::to_string(experts),
+                j = std::to_string(topK);
+    std::string xType = rowsType("?x" + k, x), wType = weightType(e + "x" + n + "x" + k, weight),
+                yType = "tensor<?x" + n + "xf32>",
+                offsets = "tensor<" + std::to_string(experts + 1) + "xi32>", rows = "tensor<?xi32>",
+                slots = "#kern.rows<tokens * " + j + ">";
+    return "kern.kernel @k(%x: " + xType + ", %w: " + wType + ", %offsets: " + offsets +
+           (gather ? ", %rows: " + rows : "") + ") -> " + yType +
+           " attributes {hero = #kern.hero<grouped_matmul>, rows = [" +
+           (gather ? "#kern.rows<tokens * 1>" : slots) + ", unit, unit, " +
+           (gather ? slots + ", " : "") + slots + "], row_strides = array<i64: " + k + ", " + k +
+           ", 1, " + (gather ? "1, " : "") + n + ">} {\n%0 = moe.grouped_linear %x, %w, %offsets" +
+           (gather ? ", %rows {top_k = " + j + "}" : "") + " : (" + xType + ", " + wType + ", " +
+           offsets + (gather ? ", " + rows : "") + ") -> " + yType + "\nkern.yield %0 : " + yType +
+           "\n}\n";
+  }
+};
+
+} // namespace moec::test
