@@ -12,7 +12,7 @@ namespace moec::rt {
 namespace {
 
 enum Reg : uint8_t { EAX, EBX, ECX, EDX };
-enum State : uint8_t { Any, Avx, Avx512, Amx };
+enum State : uint8_t { Any, Avx, Avx512, Amx, Apx };
 
 struct Feature {
   std::string_view name;
@@ -108,6 +108,17 @@ constexpr Feature kFeatures[] = {
     {"prefetchi", 7, 1, EDX, 14},
     {"usermsr", 7, 1, EDX, 15},
     {"avx10.1", 7, 1, EDX, 19, Avx512},
+    // Leaf 0x24 holds a version: 2 and 3 have this bit.
+    {"avx10.2", 0x24, 0, EBX, 1, Avx512},
+    // LLVM names the parts of APX one by one; they come together.
+    {"egpr", 7, 1, EDX, 21, Apx},
+    {"push2pop2", 7, 1, EDX, 21, Apx},
+    {"ppx", 7, 1, EDX, 21, Apx},
+    {"ndd", 7, 1, EDX, 21, Apx},
+    {"ccmp", 7, 1, EDX, 21, Apx},
+    {"nf", 7, 1, EDX, 21, Apx},
+    {"cf", 7, 1, EDX, 21, Apx},
+    {"zu", 7, 1, EDX, 21, Apx},
     {"xsaveopt", 0xD, 1, EAX, 0},
     {"xsavec", 0xD, 1, EAX, 1},
     {"xsaves", 0xD, 1, EAX, 3},
@@ -151,7 +162,7 @@ bool savesState(State state) {
     return false;
   uint32_t low, high;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  uint32_t wanted = state == Avx ? 0x6 : state == Avx512 ? 0xE6 : 0x60000;
+  uint32_t wanted = state == Avx ? 0x6 : state == Avx512 ? 0xE6 : state == Amx ? 0x60000 : 0x80000;
   return (low & wanted) == wanted;
 }
 #else
@@ -181,15 +192,13 @@ std::optional<bool> hasCpuFeature(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<std::vector<std::string_view>>
-featuresOfLevel(std::string_view arch) {
+std::optional<std::vector<std::string_view>> featuresOfLevel(std::string_view arch) {
   static const std::vector<std::string_view> levels[] = {
       {"64bit", "cmov", "cx8", "fxsr", "mmx", "sse", "sse2"},
       {"cx16", "sahf", "popcnt", "sse3", "sse4.1", "sse4.2", "ssse3"},
       {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave"},
       {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}};
-  constexpr std::string_view names[] = {"x86-64", "x86-64-v2", "x86-64-v3",
-                                        "x86-64-v4"};
+  constexpr std::string_view names[] = {"x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
   std::vector<std::string_view> features;
   for (int i = 0; i < 4; ++i) {
     features.insert(features.end(), levels[i].begin(), levels[i].end());
@@ -202,8 +211,7 @@ featuresOfLevel(std::string_view arch) {
 void checkCpuTarget(const fb::Target &target, const std::string &bundle) {
   std::string kind = target.kind()->str(), arch = target.arch()->str();
   if (kind != "cpu")
-    fail(ErrorKind::Target, "bundle '", bundle, "' is built for ", kind, ":",
-         arch,
+    fail(ErrorKind::Target, "bundle '", bundle, "' is built for ", kind, ":", arch,
          ", this runtime runs on the host CPU; compile it with --target cpu");
   std::vector<std::string_view> wanted;
   auto level = featuresOfLevel(arch);
@@ -228,9 +236,8 @@ void checkCpuTarget(const fb::Target &target, const std::string &bundle) {
          "' needs CPU features that this runtime does not know: ", unknown,
          "; compile it with --target cpu:", hostLevel());
   if (!missing.empty())
-    fail(ErrorKind::Target, "bundle '", bundle, "' is built for cpu:", arch,
-         ", this CPU lacks ", missing,
-         "; compile it with --target cpu:", hostLevel());
+    fail(ErrorKind::Target, "bundle '", bundle, "' is built for cpu:", arch, ", this CPU lacks ",
+         missing, "; compile it with --target cpu:", hostLevel());
 }
 
 } // namespace moec::rt
