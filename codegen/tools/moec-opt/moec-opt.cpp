@@ -1,6 +1,7 @@
 // moec-opt: runs passes on moec IR, for lit tests and for people.
 #include "CheckNumerics.h"
-#include "dialects/plan/PlanDialect.h"
+#include "passes/Passes.h"
+#include "test/lib/TestPasses.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -63,6 +64,10 @@ int main(int argc, char **argv) {
   registry.insert<mlir::func::FuncDialect, moec::moe::MoeDialect, moec::kern::KernDialect,
                   moec::plan::PlanDialect>();
   mlir::registerTransformsPasses();
+  moec::passes::registerMoecPasses();
+  moec::passes::registerMoecPipelines();
+  moec::test::registerTestTarget(registry);
+  moec::test::registerTestRowAnalysis();
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "moec optimizer driver\n", registry);
   if (checkNumerics)

@@ -1,0 +1,154 @@
+#include "passes/Fusion.h"
+
+#include "passes/Remarks.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::passes;
+
+//===----------------------------------------------------------------------===//
+// Heroes and labels
+//===----------------------------------------------------------------------===//
+
+std::optional<kern::Hero> moec::passes::getHero(Operation *op) {
+  using kern::Hero;
+  using Found = std::optional<Hero>;
+  return llvm::TypeSwitch<Operation *, Found>(op)
+      .Case<moe::LinearOp>([](auto) { return Hero::Matmul; })
+      .Case<moe::GroupedLinearOp>([](auto) { return Hero::GroupedMatmul; })
+      .Case<moe::HeadLinearOp>([](auto) { return Hero::HeadMatmul; })
+      .Case<moe::LatentAttentionOp, moe::MlaAttentionOp>([](auto) { return Hero::Attention; })
+      .Case<moe::GateOp>([](auto) { return Hero::Routing; })
+      .Case<moe::PermuteOp>([](auto) { return Hero::Permutation; })
+      .Case<moe::AddOp, moe::SwigluOp, moe::ConcatOp, moe::DequantizeOp>(
+          [](auto) { return Hero::Pointwise; })
+      .Case<moe::EmbeddingOp, moe::GatherRowsOp, moe::RmsNormOp, moe::QuantizeOp, moe::RopeOp,
+            moe::CacheAppendOp, moe::CombineOp>([](auto) { return Hero::Rows; })
+      .Default([](Operation *) { return Found(); });
+}
+
+static void collectNames(Location loc, llvm::SmallSetVector<StringRef, 4> &names) {
+  if (auto named = dyn_cast<NameLoc>(loc))
+    names.insert(named.getName().getValue());
+  else if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      collectNames(part, names);
+}
+
+std::string moec::passes::getLabel(Location loc) {
+  llvm::SmallSetVector<StringRef, 4> names;
+  collectNames(loc, names);
+  std::string label;
+  StringRef parent;
+  for (StringRef name : names) {
+    if (label.empty())
+      label = name.str();
+    else
+      label += ("+" + (name.rsplit('.').first == parent ? name.rsplit('.').second : name)).str();
+    parent = name.rsplit('.').first;
+  }
+  return label;
+}
+
+//===----------------------------------------------------------------------===//
+// Groups
+//===----------------------------------------------------------------------===//
+
+using OpSet = llvm::SmallPtrSet<Operation *, 8>;
+
+/// The earliest op of the block, outside `ops`, that uses a result of `ops`.
+static Operation *findFirstUser(ArrayRef<Operation *> ops, const OpSet &members) {
+  Operation *first = nullptr;
+  for (Operation *op : ops)
+    for (Operation *user : op->getUsers()) {
+      Operation *ancestor = op->getBlock()->findAncestorOpInBlock(*user);
+      if (!members.contains(ancestor) && (!first || ancestor->isBeforeInBlock(first)))
+        first = ancestor;
+    }
+  return first;
+}
+
+/// Makes all operands of `ops` be defined before `place`, moving params. False
+/// when another op would have to move.
+static bool hoistOperands(ArrayRef<Operation *> ops, const OpSet &members, Operation *place) {
+  SmallVector<Operation *> params;
+  for (Operation *op : ops)
+    for (Value operand : op->getOperands()) {
+      Operation *def = operand.getDefiningOp();
+      if (!def || members.contains(def) || def->getBlock() != place->getBlock() ||
+          def->isBeforeInBlock(place))
+        continue;
+      if (!isa<moe::ParamOp>(def))
+        return false;
+      params.push_back(def);
+    }
+  for (Operation *param : params)
+    param->moveBefore(place);
+  return true;
+}
+
+kern::GroupOp moec::passes::createGroup(ArrayRef<Operation *> unordered, Operation *heroOp,
+                                        kern::Hero hero) {
+  SmallVector<Operation *, 4> ops(unordered);
+  llvm::sort(ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  OpSet members(ops.begin(), ops.end());
+  // Where the last op stands all operands are there, unless a user comes sooner.
+  Operation *place = ops.back();
+  Operation *user = findFirstUser(ops, members);
+  if (user && user->isBeforeInBlock(place)) {
+    if (!hoistOperands(ops, members, user))
+      return {};
+    place = user;
+  }
+
+  SmallVector<Value> results;
+  for (Operation *op : ops)
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *u) { return !members.contains(u); }))
+        results.push_back(result);
+
+  OpBuilder builder(place);
+  std::string label = getLabel(heroOp->getLoc());
+  auto group =
+      kern::GroupOp::create(builder, heroOp->getLoc(), TypeRange(ValueRange(results)),
+                            kern::HeroAttr::get(builder.getContext(), hero), kern::ScheduleAttr(),
+                            label.empty() ? StringAttr() : builder.getStringAttr(label));
+  Block *body =
+      group.getBody().empty() ? &group.getBody().emplaceBlock() : &group.getBody().front();
+  for (auto [inner, outer] : llvm::zip(results, group.getResults()))
+    inner.replaceUsesWithIf(outer,
+                            [&](OpOperand &use) { return !members.contains(use.getOwner()); });
+  for (Operation *op : ops)
+    op->moveBefore(body, body->end());
+  builder.setInsertionPointToEnd(body);
+  kern::YieldOp::create(builder, heroOp->getLoc(), results);
+  return group;
+}
+
+//===----------------------------------------------------------------------===//
+// Fusion
+//===----------------------------------------------------------------------===//
+
+bool Fusion::add(Operation *op, bool before) {
+  if (std::optional<std::string> reason = target.refuseFusion(hero, op, before)) {
+    reportRefusal(op, pass, *reason);
+    return false;
+  }
+  ops.push_back(op);
+  return true;
+}
+
+kern::GroupOp Fusion::commit() {
+  if (ops.size() == 1)
+    return {};
+  kern::GroupOp group = createGroup(ops, heroOp, hero);
+  if (!group) {
+    reportRefusal(heroOp, pass, "a result is used before all operands of the group are there");
+    return {};
+  }
+  reportSuccess(group, pass, "fused " + std::to_string(ops.size()) + " ops");
+  return group;
+}

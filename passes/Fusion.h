@@ -1,0 +1,84 @@
+// One fusion being tried: the hero, and the ops that a pass wants in its
+// group. Each op is asked of the target; a refusal becomes a remark and the
+// group goes on without that op.
+#pragma once
+
+#include "dialects/kern/KernDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace moec::passes {
+
+class Fusion {
+public:
+  /// `pass` is the category of the remarks.
+  Fusion(mlir::Operation *heroOp, kern::Hero hero, const kern::TargetModel &target,
+         llvm::StringRef pass)
+      : heroOp(heroOp), hero(hero), target(target), pass(pass), ops{heroOp} {}
+
+  /// Asks for an op that feeds the hero, or that the hero feeds. False when refused.
+  bool addProducer(mlir::Operation *op) { return add(op, /*before=*/true); }
+  bool addConsumer(mlir::Operation *op) { return add(op, /*before=*/false); }
+
+  /// Makes the group of the ops taken so far. Null, with a remark, when there is
+  /// nothing but the hero or the ops cannot stand in one place.
+  kern::GroupOp commit();
+
+private:
+  bool add(mlir::Operation *op, bool before);
+
+  mlir::Operation *heroOp;
+  kern::Hero hero;
+  const kern::TargetModel &target;
+  llvm::StringRef pass;
+  llvm::SmallVector<mlir::Operation *, 4> ops;
+};
+
+/// Moves `ops` of one block into a new group. `heroOp`, one of them, gives location and
+/// label. Null when some user of a result comes before an operand of the ops.
+kern::GroupOp createGroup(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *heroOp,
+                          kern::Hero hero);
+
+/// The hero of an op that is alone in its group, or nothing when no kernel computes it.
+std::optional<kern::Hero> getHero(mlir::Operation *op);
+
+/// What the op's location says about its place in the model, e.g.
+/// "layers.3.mlp.gate_proj". Names of a fused location are joined, the parent of
+/// neighbours once: "layers.3.mlp.gate_proj+up_proj".
+std::string getLabel(mlir::Location loc);
+
+/// Runs `visit` on each `Op` that stands directly in the body of a function of
+/// `module`, with the module's target; fails when there is no target.
+template <typename Op>
+mlir::LogicalResult
+forEachUngrouped(mlir::ModuleOp module,
+                 llvm::function_ref<void(Op, const kern::TargetModel &)> visit) {
+  const kern::TargetModel *target = kern::getTarget(module);
+  if (!target)
+    return mlir::failure();
+  for (auto function : module.getOps<mlir::func::FuncOp>()) {
+    if (function.isExternal())
+      continue;
+    llvm::SmallVector<Op> ops(function.getBody().front().getOps<Op>());
+    for (Op op : ops)
+      visit(op, *target);
+  }
+  return mlir::success();
+}
+
+/// The op of class `Op` that makes `value` and stands in the same block as `user`, or null.
+template <typename Op> Op getProducer(mlir::Value value, mlir::Operation *user) {
+  auto op = value.getDefiningOp<Op>();
+  return op && op->getBlock() == user->getBlock() ? op : Op();
+}
+
+/// The first user of `value` of class `Op` in the block of its producer, or null.
+template <typename Op> Op getConsumer(mlir::Value value) {
+  for (mlir::Operation *user : value.getUsers())
+    if (auto op = llvm::dyn_cast<Op>(user); op && op->getBlock() == value.getParentBlock())
+      return op;
+  return Op();
+}
+
+} // namespace moec::passes

@@ -1,0 +1,69 @@
+// The named pipelines: which passes run in which order, and why.
+#include "passes/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+using namespace moec::passes;
+
+static constexpr llvm::StringLiteral kOptionalPasses[] = {
+    "merge-linears",        "fuse-residual-norm", "fuse-norm-quantize",
+    "fuse-swiglu-quantize", "fuse-router",        "fuse-rope-cache-write"};
+
+ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
+
+static void addOptional(OpPassManager &manager, const PipelineOptions &options,
+                        std::unique_ptr<Pass> pass) {
+  if (!llvm::is_contained(options.disable, pass->getArgument()))
+    manager.addPass(std::move(pass));
+}
+
+void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions &options) {
+  // What the user asked of the numbers comes first: everything later preserves it.
+  if (!options.kvCache.empty())
+    manager.addPass(createSetCacheType({options.kvCache}));
+  // Experts before quantization: the inner products' inputs appear only here.
+  manager.addPass(createExpandExperts());
+  manager.addPass(createQuantizeActivations({options.activations}));
+
+  // Entries part once all that they share is done; from here on they may differ.
+  manager.addPass(createSplitEntries({options.keepMtp}));
+  manager.addPass(createAbsorbLatent());
+  manager.addPass(createAttachRopeTables({options.maxContext}));
+
+  // Merging changes weights, so it stands between meaning and grouping, and
+  // the weights it replaced go before anything counts them.
+  addOptional(manager, options, createMergeLinears());
+  manager.addPass(createRemoveDeadWeights());
+
+  // Fusions, the widest first: what one takes the next no longer sees.
+  addOptional(manager, options, createFuseResidualNorm());
+  addOptional(manager, options, createFuseRopeCacheWrite());
+  addOptional(manager, options, createFuseNormQuantize());
+  addOptional(manager, options, createFuseSwigluQuantize());
+  addOptional(manager, options, createFuseRouter());
+  manager.addPass(createGroupRemaining());
+
+  // Groups are final: one kernel for all that are alike, then how to compute each.
+  manager.addPass(createOutlineKernels());
+  manager.addPass(createAssignSchedules());
+}
+
+void moec::passes::buildMoecToPlan(OpPassManager &manager, const PipelineOptions &options) {
+  buildMoecToKern(manager, options);
+  // Last: buffers and launches, for each bucket.
+  PlanProgramsOptions plan;
+  plan.maxContext = options.maxContext;
+  plan.maxSequences = options.maxBatch;
+  plan.decodeBuckets.assign(options.decodeBuckets.begin(), options.decodeBuckets.end());
+  plan.prefillBuckets.assign(options.prefillBuckets.begin(), options.prefillBuckets.end());
+  manager.addPass(createPlanPrograms(plan));
+}
+
+void moec::passes::registerMoecPipelines() {
+  PassPipelineRegistration<PipelineOptions>(
+      "moec-to-kern", "imported moe to scheduled kernels and launches", buildMoecToKern);
+  PassPipelineRegistration<PipelineOptions>("moec-to-plan", "imported moe to programs",
+                                            buildMoecToPlan);
+}

@@ -1,0 +1,60 @@
+// A target for tests of passes: no chip, no kernels, no opinion.
+#include "test/lib/TestPasses.h"
+
+#include "dialects/kern/KernDialect.h"
+
+using namespace mlir;
+using namespace moec;
+
+namespace {
+
+class TestTarget : public kern::TargetModel {
+public:
+  explicit TestTarget(StringRef name) : name(name) {
+    SmallVector<StringRef> ops;
+    name.split(':').second.split(ops, ',', -1, /*KeepEmpty=*/false);
+    for (StringRef op : ops)
+      refused.push_back(op.str());
+  }
+
+  StringRef getName() const override { return name; }
+  kern::TargetRates getRates() const override { return {1e9, 1e9, 1e-6}; }
+
+  std::optional<std::string> refuseFusion(kern::Hero hero, Operation *op, bool) const override {
+    StringRef mnemonic = op->getName().stripDialect();
+    if (!llvm::is_contained(refused, mnemonic))
+      return std::nullopt;
+    return ("the test target does not fuse moe." + mnemonic + " into " + kern::stringifyHero(hero) +
+            " kernels")
+        .str();
+  }
+
+  kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override {
+    Builder builder(kernel.getContext());
+    return kern::ScheduleAttr::get(
+        kernel.getContext(),
+        builder.getDictionaryAttr(builder.getNamedAttr("row_tile", builder.getI64IntegerAttr(1))));
+  }
+
+  kern::GridAttr getGrid(kern::KernelOp kernel) const override {
+    for (Attribute rows : llvm::reverse(kernel.getRows()))
+      if (auto known = dyn_cast<kern::RowsAttr>(rows))
+        return kern::GridAttr::get(kernel.getContext(), known.getDim(), known.getMultiplier(), 1, 0,
+                                   1);
+    return kern::GridAttr::get(kernel.getContext(), kern::Dim::One, 1, 1, 0, 1);
+  }
+
+private:
+  std::string name;
+  SmallVector<std::string> refused;
+};
+
+} // namespace
+
+void moec::test::registerTestTarget(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *, kern::KernDialect *dialect) {
+    kern::registerTarget(*dialect, "test", [](StringRef name, std::string &) {
+      return std::make_unique<TestTarget>(name);
+    });
+  });
+}
