@@ -41,6 +41,7 @@ const KernelEmitter &getRoutingEmitter();
 const KernelEmitter &getPermutationEmitter();
 const KernelEmitter &getMatmulEmitter();
 const KernelEmitter &getGroupedMatmulEmitter();
+const KernelEmitter &getHeadMatmulEmitter();
 
 /// The family that computes kernels with this hero on the host, or null.
 const KernelEmitter *findHostEmitter(kern::Hero hero);

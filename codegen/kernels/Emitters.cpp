@@ -20,6 +20,8 @@ const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
     return &getMatmulEmitter();
   case kern::Hero::GroupedMatmul:
     return &getGroupedMatmulEmitter();
+  case kern::Hero::HeadMatmul:
+    return &getHeadMatmulEmitter();
   default:
     return nullptr;
   }

@@ -99,6 +99,24 @@ TEST_P(Targets, NanCodes) {
     }
 }
 
+/// Transposed, a NaN code reaches its own column only.
+TEST_P(Targets, NanCodesTransposed) {
+  HeadText text{.heads = 2,
+                .inputs = 20,
+                .rows = 20,
+                .depth = 150,
+                .xSize = 20,
+                .wSize = 20,
+                .transposed = true,
+                .weight = "f8"};
+  KernelHarness harness(text.str(), {.tokens = 2}, GetParam());
+  harness.argument(1).setBits(25, 131, 0xFF);
+  harness.run();
+  for (int64_t token = 0; token < 2; ++token)
+    for (int64_t column = 0; column < 300; ++column)
+      EXPECT_EQ(std::isnan(harness.result(0).at(token, column)), column == 150 + 131) << column;
+}
+
 INSTANTIATE_TEST_SUITE_P(Cpu, Targets, testing::ValuesIn(getTargets()));
 
 class Grouped : public Matmul {};
@@ -131,6 +149,66 @@ TEST_P(Grouped, OneExpertHasAll) {
 
 INSTANTIATE_TEST_SUITE_P(Types, Grouped,
                          testing::Combine(testing::Values("bf16", "f8"),
+                                          testing::ValuesIn(getTargets())));
+
+class Head : public Matmul {
+protected:
+  void check(const HeadText &text, std::initializer_list<int64_t> tokens) {
+    for (int64_t t : tokens) {
+      KernelHarness harness(text.str(), {.tokens = t}, target);
+      EXPECT_LE(harness.compare()[0], 3e-7) << text.str() << t;
+    }
+  }
+};
+
+// Six heads of 50 rows: their scale blocks begin inside of heads, and heads inside of blocks.
+TEST_P(Head, PerRow) {
+  check({.heads = 6,
+         .inputs = 129,
+         .rows = 50,
+         .depth = 129,
+         .xSize = 129,
+         .wOffset = 13,
+         .wSize = 35,
+         .weight = weight},
+        {1, 3, 17});
+  check({.heads = 2,
+         .inputs = 300,
+         .rows = 256,
+         .depth = 256,
+         .xOffset = 20,
+         .xSize = 256,
+         .wOffset = 128,
+         .wSize = 128,
+         .weight = weight},
+        {1, 2});
+}
+
+TEST_P(Head, Transposed) {
+  check({.heads = 6,
+         .inputs = 47,
+         .rows = 50,
+         .depth = 129,
+         .xOffset = 3,
+         .xSize = 31,
+         .wOffset = 11,
+         .wSize = 31,
+         .transposed = true,
+         .weight = weight},
+        {1, 3, 70});
+  check({.heads = 2,
+         .inputs = 192,
+         .rows = 256,
+         .depth = 512,
+         .xSize = 128,
+         .wSize = 128,
+         .transposed = true,
+         .weight = weight},
+        {1, 2});
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Head,
+                         testing::Combine(testing::Values("f32", "bf16", "f8"),
                                           testing::ValuesIn(getTargets())));
 
 /// The message of what compiling `text` throws.

@@ -73,4 +73,28 @@ struct GroupedText {
   }
 };
 
+struct HeadText {
+  int64_t heads, inputs, rows, depth; // x [T, heads * inputs], weight [heads * rows, depth]
+  int64_t xOffset = 0, xSize, wOffset = 0, wSize;
+  bool transposed = false;
+  std::string weight = "f32";
+
+  std::string str() const {
+    int64_t columns = heads * (transposed ? depth : wSize);
+    auto number = [](int64_t value) { return std::to_string(value); };
+    std::string xType = rowsType("?x" + number(heads * inputs), "f32"),
+                wType = weightType(number(heads * rows) + "x" + number(depth), weight),
+                yType = "tensor<?x" + number(columns) + "xf32>";
+    return "kern.kernel @k(%x: " + xType + ", %w: " + wType + ") -> " + yType +
+           " attributes {hero = #kern.hero<head_matmul>, rows = [#kern.rows<tokens * 1>, unit, "
+           "#kern.rows<tokens * 1>], row_strides = array<i64: " +
+           number(heads * inputs) + ", " + number(depth) + ", " + number(columns) +
+           ">} {\n%0 = moe.head_linear %x, %w {heads = " + number(heads) +
+           ", x_offset = " + number(xOffset) + ", x_size = " + number(xSize) +
+           ", w_offset = " + number(wOffset) + ", w_size = " + number(wSize) +
+           ", transposed = " + (transposed ? "true" : "false") + "} : (" + xType + ", " + wType +
+           ") -> " + yType + "\nkern.yield %0 : " + yType + "\n}\n";
+  }
+};
+
 } // namespace moec::test

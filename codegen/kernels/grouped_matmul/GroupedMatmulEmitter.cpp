@@ -98,7 +98,7 @@ public:
                 .xColumn = constantIndex(b, 0),
                 .source = source,
                 .expert = expert.index,
-                .aligned = weight->getBlockRows() % sizes.columns == 0});
+                .aligned = weight->sharesScales(sizes.rows)});
       epilogue->emit({.sums = dot.getSums(),
                       .numTokens = numTokens,
                       .resultColumn = column,

@@ -73,7 +73,7 @@ Carry DotTile::streamBlock(const OperandReader &weight, ValueRange rowIndices, V
     Carry next(carried);
     for (auto [r, row] : llvm::enumerate(rowIndices)) {
       Value stored = weight.loadStored(row, column, count);
-      Chunk values = weight.unpack(stored);
+      Chunk values = weight.unpack(stored, /*exactNan=*/false);
       if (quantized) {
         next[r] = fma(b, values.second, second, fma(b, values.first, first, next[r]));
         Value &tracker = next[sizes.rows + r];

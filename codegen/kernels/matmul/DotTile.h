@@ -43,6 +43,7 @@ public:
   /// Computes getSums()[0 .. numTokens, 0 .. numRows]; what lies beyond is undefined.
   void emit(const Range &range);
 
+  const DotSizes &getSizes() const { return sizes; }
   /// f32 [tokens (and some), columns] in the workspace.
   mlir::Value getSums() const { return sums; }
 

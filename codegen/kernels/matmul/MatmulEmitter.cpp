@@ -65,7 +65,7 @@ public:
               .xColumn = constantIndex(b, 0),
               .source = row,
               .expert = nullptr,
-              .aligned = weight->getBlockRows() % sizes.columns == 0});
+              .aligned = weight->sharesScales(sizes.rows)});
     epilogue->emit({.sums = dot.getSums(),
                     .numTokens = numTokens,
                     .resultColumn = column,

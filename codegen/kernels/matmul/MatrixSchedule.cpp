@@ -9,8 +9,7 @@ using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
 
-/// The columns that every scale block of the kernel's operands divides.
-static int64_t getBlockMultiple(kern::KernelOp kernel) {
+int64_t moec::codegen::getBlockMultiple(kern::KernelOp kernel) {
   int64_t multiple = 32;
   for (Type type : kernel.getArgumentTypes())
     if (moe::QuantSchemeAttr scheme = moe::getScheme(type))

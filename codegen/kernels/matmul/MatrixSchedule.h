@@ -10,6 +10,9 @@ namespace moec::codegen {
 llvm::SmallVector<Candidate> getDotCandidates(kern::KernelOp kernel, const Machine &machine,
                                               int64_t columns, int64_t depth);
 
+/// What the columns of a panel must be a multiple of, so that it ends on scale blocks and chunks.
+int64_t getBlockMultiple(kern::KernelOp kernel);
+
 /// The kernel's op of this kind; there is one.
 template <typename Op> Op findHero(kern::KernelOp kernel) {
   return *kernel.getBody().front().getOps<Op>().begin();

@@ -23,6 +23,7 @@ FailureOr<OperandReader> OperandReader::get(TileFunction &tile, Value value, int
   auto type = cast<MemRefType>(buffer.data.getType());
   reader.element = type.getElementType();
   reader.columns = type.getShape().back();
+  reader.rows = type.getShape()[type.getRank() - 2];
   reader.blockRows = reader.blockColumns = INT64_MAX;
   if (moe::QuantSchemeAttr scheme = moe::getScheme(value.getType())) {
     auto [rows, columns] = std::pair(scheme.getBlock()[0], scheme.getBlock()[1]);
@@ -96,7 +97,11 @@ Value OperandReader::loadStored(Value row, Value column, int64_t count) const {
   return stored;
 }
 
-Chunk OperandReader::unpack(Value stored) const {
+Value OperandReader::loadElement(Value row, Value column) const {
+  return loadFloat(tile->b, data, at(row, column));
+}
+
+Chunk OperandReader::unpack(Value stored, bool exactNan) const {
   auto &b = tile->b;
   VectorType floats = floatVector(b, lanes);
   if (!isQuantized()) {
@@ -117,6 +122,11 @@ Chunk OperandReader::unpack(Value stored) const {
   auto toFloat = [&](Value high) -> Value {
     Value bits = arith::ShRSIOp::create(b, high, splat(1));
     bits = arith::AndIOp::create(b, bits, splat(int16_t(0xBF80)));
+    if (exactNan) {
+      Value magnitude = arith::AndIOp::create(b, bits, splat(0x3F80));
+      Value isNan = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude, splat(0x3F80));
+      bits = arith::SelectOp::create(b, isNan, splat(0x7E00), bits);
+    }
     Value half = vector::BitCastOp::create(b, VectorType::get({lanes}, b.getF16Type()), bits);
     return arith::ExtFOp::create(b, floats, half);
   };
@@ -196,35 +206,26 @@ void moec::codegen::stageRow(TileFunction &tile, const OperandReader &from, Valu
                              int64_t length, ChunkOrder order, Value into, Value intoRow) {
   auto &b = tile.b;
   int64_t lanes = from.getStep() / 2;
-  OperandReader::Carry init;
-  if (from.isQuantized())
-    init.push_back(from.startNan());
-  auto block = [&](Value blockOffset, int64_t blockLength, Value index, ValueRange carried) {
+  auto block = [&](Value blockOffset, int64_t blockLength, Value index, ValueRange) {
     Value scale;
     if (from.isQuantized())
       scale = splat(b, from.loadScale(row, index), lanes);
-    auto chunk = [&](Value offset, int64_t count, ValueRange carried) {
+    auto chunk = [&](Value offset, int64_t count, ValueRange) -> OperandReader::Carry {
       Value to = addIndex(b, blockOffset, offset);
       Value stored = from.loadStored(row, addIndex(b, column, to), count);
-      Chunk values = reorder(b, from.unpack(stored), from.getOrder(), order);
-      OperandReader::Carry next;
-      if (from.isQuantized()) {
-        next.push_back(from.trackNan(carried[0], stored));
+      Chunk values = from.unpack(stored, /*exactNan=*/true);
+      if (scale) {
         values.first = arith::MulFOp::create(b, values.first, scale);
         values.second = arith::MulFOp::create(b, values.second, scale);
       }
+      values = reorder(b, values, from.getOrder(), order);
       vector::StoreOp::create(b, values.first, into, ValueRange{intoRow, to});
       vector::StoreOp::create(b, values.second, into, ValueRange{intoRow, addIndex(b, to, lanes)});
-      return next;
+      return {};
     };
-    return from.forChunks(blockLength, carried, chunk);
+    return from.forChunks(blockLength, {}, chunk);
   };
-  auto last = from.forBlocks(column, length, init, block);
-  if (!from.isQuantized())
-    return;
-  Value zero = constantIndex(b, 0);
-  Value first = memref::LoadOp::create(b, into, ValueRange{intoRow, zero});
-  memref::StoreOp::create(b, from.applyNan(last[0], first), into, ValueRange{intoRow, zero});
+  from.forBlocks(column, length, {}, block);
 }
 
 Chunk moec::codegen::reorder(ImplicitLocOpBuilder &b, Chunk chunk, ChunkOrder from, ChunkOrder to) {

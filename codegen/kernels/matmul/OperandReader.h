@@ -30,6 +30,8 @@ public:
   /// The same operand with the leading index of a stack [E, N, K] fixed.
   OperandReader select(mlir::Value expert) const;
 
+  /// Rows of a weight.
+  int64_t getRows() const { return rows; }
   int64_t getColumns() const { return columns; }
   /// Columns of a chunk.
   int64_t getStep() const { return 2 * lanes; }
@@ -37,21 +39,26 @@ public:
   /// The order in which chunks come most cheaply.
   ChunkOrder getOrder() const { return isQuantized() ? ChunkOrder::EvenOdd : ChunkOrder::Halves; }
 
-  // Scale blocks; without scales, one block holds everything.
-  int64_t getBlockRows() const { return blockRows; }
-  int64_t getBlockColumns() const { return blockColumns; }
   /// What multiplies the values that `unpack` gives: the scale of `row` in column block
   /// `block`, times 2^8. f32.
   mlir::Value loadScale(mlir::Value row, mlir::Value block) const;
 
   /// A chunk's elements as stored: [row, column ...]; those from `count` on are zero.
   mlir::Value loadStored(mlir::Value row, mlir::Value column, int64_t count) const;
-  /// Stored elements as f32 in getOrder(), without the scale. NaN codes (0x7f, 0xff)
-  /// come out as numbers; see trackNan.
-  Chunk unpack(mlir::Value stored) const;
+  /// Whether rows m * multiple ... m * multiple + multiple - 1 have the same scales.
+  bool sharesScales(int64_t multiple) const {
+    return blockRows == INT64_MAX || blockRows % multiple == 0;
+  }
 
-  // A NaN code makes its whole row's sums NaN. So it is enough to look at the largest of
-  // all codes of a row with the sign set, which is 0xff then.
+  /// One element of operands without scales, as f32.
+  mlir::Value loadElement(mlir::Value row, mlir::Value column) const;
+
+  /// Stored elements as f32 in getOrder(), without the scale. NaN codes (0x7f, 0xff) become NaN,
+  /// or, without `exactNan`, numbers.
+  Chunk unpack(mlir::Value stored, bool exactNan) const;
+
+  // A NaN code makes a row's dot products NaN. So where only those are wanted, it is
+  // enough to track the largest of all codes of a row with the sign set: 0xff then.
   mlir::Value startNan() const;
   mlir::Value trackNan(mlir::Value tracker, mlir::Value stored) const;
   /// `value`, or NaN when the tracker met a NaN code. f32.
@@ -79,7 +86,7 @@ private:
   TileFunction *tile;
   mlir::Value data, scales, expert;
   mlir::Type element;
-  int64_t columns = 0, lanes = 0, blockRows = 0, blockColumns = 0;
+  int64_t rows = 0, columns = 0, lanes = 0, blockRows = 0, blockColumns = 0;
 };
 
 /// Writes `length` (static) columns of a row from `column` on as scaled f32 values in `order`
