@@ -43,8 +43,11 @@ SmallVector<MemRefType, 2> TileFunction::getSlotTypes(Type type, int64_t rowStri
 SmallVector<Slot> moec::codegen::getSlots(kern::KernelOp kernel) {
   SmallVector<Slot> slots;
   auto add = [&](Type type, unsigned value) {
+    // The rows of a cache are those of all pages, whatever its kernel is said to write.
+    Attribute rows =
+        isa<moe::CacheType>(type) ? UnitAttr::get(type.getContext()) : kernel.getRows()[value];
     for (MemRefType slot : TileFunction::getSlotTypes(type, kernel.getRowStrides()[value]))
-      slots.push_back({slot, kernel.getRows()[value], value});
+      slots.push_back({slot, rows, value});
   };
   unsigned numArguments = kernel.getNumArguments();
   for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes()))
