@@ -29,19 +29,28 @@ static uint64_t toPage(uint64_t bytes) {
   return (bytes + rt::kPageSize - 1) / rt::kPageSize * rt::kPageSize;
 }
 
+Error BundleWriter::checkFolder(StringRef folder) {
+  if (!sys::fs::exists(folder))
+    return Error::success();
+  if (!sys::fs::is_directory(folder))
+    return makeError("'{0}' is not a folder; -o names the folder that the bundle is written to",
+                     folder);
+  if (std::error_code code = sys::fs::access(folder, sys::fs::AccessMode::Write))
+    return makeError("cannot write to the folder '{0}': {1}", folder, code.message());
+  return Error::success();
+}
+
 Expected<std::unique_ptr<BundleWriter>> BundleWriter::create(StringRef folder, unsigned rank) {
   std::unique_ptr<BundleWriter> writer(new BundleWriter);
   writer->folder = folder.str();
   SmallString<128> path(folder);
   sys::path::append(path, formatv("rank-{0}.moeb", rank).str());
   writer->finalPath = path.str().str();
-  if (sys::fs::exists(folder)) {
-    if (!sys::fs::is_directory(folder))
-      return makeError("'{0}' is not a folder; -o names the folder that the bundle is written to",
-                       folder);
-  } else if (std::error_code code = sys::fs::create_directories(folder)) {
-    return makeError("cannot create the folder '{0}': {1}", folder, code.message());
-  } else {
+  if (Error error = checkFolder(folder))
+    return error;
+  if (!sys::fs::exists(folder)) {
+    if (std::error_code code = sys::fs::create_directories(folder))
+      return makeError("cannot create the folder '{0}': {1}", folder, code.message());
     writer->madeFolder = true;
   }
   writer->temporary = formatv("{0}.tmp-{1}", writer->finalPath, ::getpid());

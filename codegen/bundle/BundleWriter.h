@@ -23,6 +23,8 @@ public:
   /// Creates `folder` when absent and in it `rank-<rank>.moeb.tmp-<pid>`.
   static llvm::Expected<std::unique_ptr<BundleWriter>> create(llvm::StringRef folder,
                                                               unsigned rank = 0);
+  /// Fails when `folder` is there and is no folder, or cannot be written to.
+  static llvm::Error checkFolder(llvm::StringRef folder);
   ~BundleWriter();
   BundleWriter(const BundleWriter &) = delete;
   BundleWriter &operator=(const BundleWriter &) = delete;

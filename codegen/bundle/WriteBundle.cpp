@@ -78,15 +78,20 @@ static Error writeWeights(ArrayRef<PlannedWeight> planned, WeightMode mode,
   return Error::success();
 }
 
-/// Refuses what cannot be packed before anything is written.
-static Error checkSources(ArrayRef<PlannedWeight> planned, WeightMode mode,
-                          const frontend::Checkpoint &checkpoint, const WeightPacker &packer) {
-  if (mode != WeightMode::Copy)
-    return Error::success();
-  if (!checkpoint.hasWeights())
+Error moec::bundle::checkRequest(const frontend::Checkpoint &checkpoint, WeightMode weights,
+                                 StringRef folder) {
+  if (weights == WeightMode::Copy && !checkpoint.hasWeights())
     return makeError("'{0}' has no weights: no model.safetensors and no "
                      "model.safetensors.index.json; use --weights synthetic or --weights none",
                      checkpoint.path());
+  return BundleWriter::checkFolder(folder);
+}
+
+/// Refuses what cannot be packed before anything is written.
+static Error checkSources(ArrayRef<PlannedWeight> planned, WeightMode mode,
+                          const WeightPacker &packer) {
+  if (mode != WeightMode::Copy)
+    return Error::success();
   for (const PlannedWeight &weight : planned)
     if (Error error = packer.check(weight.source))
       return error;
@@ -97,11 +102,13 @@ Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const Co
                                                  const frontend::Checkpoint &checkpoint,
                                                  const frontend::QuantScheme &scheme,
                                                  const BundleRequest &request) {
+  if (Error error = checkRequest(checkpoint, request.weights, request.folder))
+    return error;
   auto planned = planWeights(module, request.weights);
   if (!planned)
     return planned.takeError();
   WeightPacker packer(checkpoint, scheme);
-  if (Error error = checkSources(*planned, request.weights, checkpoint, packer))
+  if (Error error = checkSources(*planned, request.weights, packer))
     return error;
   auto provenance = describeSources(checkpoint);
   if (!provenance)

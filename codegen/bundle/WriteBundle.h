@@ -12,6 +12,11 @@ enum class WeightMode {
   None       // nothing: the bundle can be inspected, not run
 };
 
+/// What can be said before compiling: whether the checkpoint has the weights that
+/// are to be copied, and whether `folder` can hold a bundle.
+llvm::Error checkRequest(const frontend::Checkpoint &checkpoint, WeightMode weights,
+                         llvm::StringRef folder);
+
 struct BundleRequest {
   std::string folder;
   WeightMode weights = WeightMode::Copy;

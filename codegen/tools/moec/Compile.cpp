@@ -1,0 +1,90 @@
+// moec compile: the command line, and the refusal of what is not there yet.
+#include "codegen/tools/moec/Commands.h"
+#include "codegen/tools/moec/Driver.h"
+#include "frontend/Errors.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace moec;
+using frontend::makeError;
+
+/// Options that are part of the command line's contract and not implemented.
+static Error refuseUnsupported(const CompileOptions &options) {
+  struct {
+    const char *name;
+    int64_t value, supported;
+  } numbers[] = {{"--tp", options.tensorParallel, 1},
+                 {"--ep", options.expertParallel, 1},
+                 {"--pp", options.pipelineParallel, 1},
+                 {"--rank", options.rank, 0}};
+  for (auto &number : numbers)
+    if (number.value != number.supported)
+      return makeError("{0} {1} is not supported yet; a bundle is for one rank ({0} {2})",
+                       number.name, number.value, number.supported);
+  if (options.scheme != "keep")
+    return makeError("--scheme {0} is not supported yet; weights keep the checkpoint's scheme "
+                     "(--scheme keep)",
+                     options.scheme);
+  if (!options.schedules.empty())
+    return makeError("--schedules is not supported yet; schedules are chosen by the target");
+  if (options.kvCache == "fp8")
+    return makeError("--kv-cache fp8 is not supported yet; supported: f32, bf16");
+  if (options.output.empty() == options.emit.empty())
+    return makeError("give either -o <folder> for a bundle or --emit <stage> for its text");
+  return Error::success();
+}
+
+static int runCompile(const CompileOptions &options) {
+  Error error = refuseUnsupported(options);
+  if (!error)
+    error = Driver(options).run();
+  if (!error)
+    return 0;
+  errs() << "moec compile: error: " << toString(std::move(error)) << "\n";
+  return 1;
+}
+
+static void addUnsupported(CLI::App &command, CompileOptions &options) {
+  command.add_option("--tp", options.tensorParallel, "ranks that share each matrix (only 1)");
+  command.add_option("--ep", options.expertParallel, "ranks that share the experts (only 1)");
+  command.add_option("--pp", options.pipelineParallel, "ranks that share the layers (only 1)");
+  command.add_option("--rank", options.rank, "the rank to compile (only 0)");
+  command.add_option("--scheme", options.scheme, "how weights are stored (only keep)");
+  command.add_option("--schedules", options.schedules, "a file of schedules (not yet)");
+}
+
+void moec::addCompile(CLI::App &app, int &exitCode) {
+  auto options = std::make_shared<CompileOptions>();
+  CLI::App &command = *app.add_subcommand("compile", "compile a model into a bundle");
+  command.add_option("model", options->model, "a checkpoint folder, a config.json or a preset")
+      ->required();
+  command.add_option("-o,--output", options->output, "the folder that the bundle is written to");
+  command.add_option("--target", options->target, "cpu (this machine) or cpu:<level>")
+      ->capture_default_str();
+  command
+      .add_option("--weights", options->weights,
+                  "copy them, fill them from a seed at load time, or leave them out")
+      ->check(CLI::IsMember({"copy", "synthetic", "none"}))
+      ->capture_default_str();
+  command
+      .add_option("--activations", options->activations,
+                  "inputs of quantized linears; default: as the checkpoint says")
+      ->check(CLI::IsMember({"quantized", "exact"}));
+  command.add_option("--kv-cache", options->kvCache, "element type of the key-value cache")
+      ->check(CLI::IsMember({"f32", "bf16", "fp8"}))
+      ->capture_default_str();
+  command.add_option("--max-batch", options->maxBatch, "sequences that run at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      .add_option("--max-context", options->maxContext,
+                  "tokens of a sequence; default: the model's, at most 4096")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
+  command.add_option("--disable", options->disabled, "leave out an optional pass");
+  command.add_flag("--remarks", options->remarks, "say what was fused, and why not");
+  command.add_option("--emit", options->emit, "print a stage instead of writing a bundle")
+      ->check(CLI::IsMember({"moe", "kern", "plan", "llvm", "asm"}));
+  addUnsupported(command, *options);
+  command.callback([=, &exitCode] { exitCode = runCompile(*options); });
+}

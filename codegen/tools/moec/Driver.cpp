@@ -1,0 +1,169 @@
+#include "codegen/tools/moec/Driver.h"
+
+#include "codegen/target/cpu/EmitImage.h"
+#include "codegen/tools/moec/Diagnostics.h"
+#include "frontend/Errors.h"
+#include "passes/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace moec;
+using frontend::makeError;
+
+static bundle::WeightMode weightMode(const CompileOptions &options) {
+  return options.weights == "copy"        ? bundle::WeightMode::Copy
+         : options.weights == "synthetic" ? bundle::WeightMode::Synthetic
+                                          : bundle::WeightMode::None;
+}
+
+static mlir::DialectRegistry makeRegistry() {
+  mlir::DialectRegistry registry;
+  registry.insert<mlir::func::FuncDialect, moe::MoeDialect, kern::KernDialect, plan::PlanDialect>();
+  codegen::registerCpuTarget(registry);
+  return registry;
+}
+
+Driver::Driver(const CompileOptions &options) : options(options), context(makeRegistry()) {
+  context.loadAllAvailableDialects();
+  printDiagnostics(context);
+  if (options.remarks)
+    printRemarks(context);
+}
+
+Error Driver::openModel() {
+  auto opened = models::openModel(options.model);
+  if (!opened)
+    return opened.takeError();
+  checkpoint = std::move(*opened);
+  return Error::success();
+}
+
+Error Driver::importModel() {
+  frontend::ImportOptions how;
+  how.cacheElement = options.kvCache == "bf16" ? frontend::DType::BF16 : frontend::DType::F32;
+  if (!options.activations.empty())
+    how.quantizeInputs = options.activations == "quantized";
+  auto imported = models::importModel(&context, *checkpoint, how);
+  if (!imported)
+    return imported.takeError();
+  module = std::move(*imported);
+  return Error::success();
+}
+
+/// Bounds the context by what the model was made for.
+Error Driver::setLimits() {
+  auto longest = (*module)->getAttrOfType<mlir::IntegerAttr>(passes::kMaxContextAttr);
+  if (!longest)
+    return makeError("the imported module has no {0}", passes::kMaxContextAttr);
+  int64_t context =
+      options.maxContext ? options.maxContext : std::min(longest.getInt(), kDefaultContext);
+  if (context > longest.getInt())
+    return makeError("--max-context {0} exceeds the {1} positions of '{2}'", context,
+                     longest.getInt(), checkpoint->configPath());
+  (*module)->setAttr(passes::kMaxContextAttr, mlir::IntegerAttr::get(longest.getType(), context));
+  (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(&this->context, options.target));
+  return Error::success();
+}
+
+static Error checkDisabled(ArrayRef<std::string> names) {
+  ArrayRef<StringLiteral> known = passes::getOptionalPasses();
+  for (StringRef name : names)
+    if (!is_contained(known, name))
+      return makeError("--disable {0}: no optional pass has this name; there are: {1}", name,
+                       join(known, ", "));
+  return Error::success();
+}
+
+Error Driver::runPasses() {
+  passes::PipelineOptions how;
+  how.maxBatch = options.maxBatch;
+  how.disable = options.disabled;
+  mlir::PassManager manager(&context);
+  if (options.emit == "kern")
+    passes::buildMoecToKern(manager, how);
+  else
+    passes::buildMoecToPlan(manager, how);
+  raw_string_ostream text(pipeline);
+  manager.printAsTextualPipeline(text);
+  if (failed(manager.run(*module)))
+    return makeError("'{0}' cannot be compiled for {1}", options.model, options.target);
+  return Error::success();
+}
+
+Error Driver::emitText() {
+  if (options.emit != "llvm" && options.emit != "asm") {
+    module->print(outs());
+    return Error::success();
+  }
+  auto cpu = codegen::findCpu(options.target);
+  if (!cpu)
+    return cpu.takeError();
+  auto stage = options.emit == "llvm" ? codegen::Stage::Llvm : codegen::Stage::Assembly;
+  auto text = codegen::emitText(*module, codegen::CpuTarget(*cpu), stage);
+  if (!text)
+    return text.takeError();
+  outs() << *text;
+  return Error::success();
+}
+
+/// The code of all kernels, as the bundle's writer takes it.
+static Expected<bundle::CodeImage> emitCode(mlir::ModuleOp module, StringRef targetName) {
+  auto cpu = codegen::findCpu(targetName);
+  if (!cpu)
+    return cpu.takeError();
+  auto image = codegen::emitImage(module, codegen::CpuTarget(*cpu));
+  if (!image)
+    return image.takeError();
+  bundle::CodeImage code;
+  code.format = "elf-so";
+  code.bytes.assign(image->bytes.begin(), image->bytes.end());
+  code.targetKind = "cpu";
+  code.arch = cpu->llvmCpu;
+  code.features = cpu->features;
+  for (const codegen::KernelSymbol &kernel : image->kernels)
+    code.workspaceBytes[kernel.symbol] = kernel.workspaceBytes;
+  return code;
+}
+
+Error Driver::writeBundle() {
+  auto code = emitCode(*module, options.target);
+  if (!code)
+    return code.takeError();
+  // The import has read this part of the config without a fault.
+  frontend::ConfigReader config(checkpoint->config(), checkpoint->configPath());
+  std::unique_ptr<frontend::QuantScheme> scheme = frontend::readQuantScheme(config);
+  bundle::BundleRequest request;
+  request.folder = options.output;
+  request.weights = weightMode(options);
+  request.maxBatch = options.maxBatch;
+  request.compiler = "moec " MOEC_VERSION ", LLVM " LLVM_VERSION_STRING ", " + pipeline;
+  auto result = bundle::writeBundle(*module, *code, *checkpoint, *scheme, request);
+  if (!result)
+    return result.takeError();
+  errs() << "wrote " << result->path << ", " << bundle::bytesText(result->bytes) << "\n";
+  return Error::success();
+}
+
+Error Driver::run() {
+  if (Error error = checkDisabled(options.disabled))
+    return error;
+  if (auto cpu = codegen::findCpu(options.target); !cpu)
+    return cpu.takeError();
+  if (Error error = openModel())
+    return error;
+  if (options.emit.empty())
+    if (Error error = bundle::checkRequest(*checkpoint, weightMode(options), options.output))
+      return error;
+  if (Error error = importModel())
+    return error;
+  if (Error error = setLimits())
+    return error;
+  if (options.emit != "moe")
+    if (Error error = runPasses())
+      return error;
+  return options.emit.empty() ? writeBundle() : emitText();
+}
