@@ -42,6 +42,7 @@ const KernelEmitter &getPermutationEmitter();
 const KernelEmitter &getMatmulEmitter();
 const KernelEmitter &getGroupedMatmulEmitter();
 const KernelEmitter &getHeadMatmulEmitter();
+const KernelEmitter &getAttentionEmitter();
 
 /// The family that computes kernels with this hero on the host, or null.
 const KernelEmitter *findHostEmitter(kern::Hero hero);

@@ -22,6 +22,8 @@ const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
     return &getGroupedMatmulEmitter();
   case kern::Hero::HeadMatmul:
     return &getHeadMatmulEmitter();
+  case kern::Hero::Attention:
+    return &getAttentionEmitter();
   default:
     return nullptr;
   }

@@ -97,4 +97,29 @@ struct HeadText {
   }
 };
 
+struct AttentionText {
+  int64_t heads, latent, rope, nope, page;
+  std::string cache = "f32";
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    std::string latents = "tensor<?x" + number(heads * latent) + "xf32>",
+                q = "tensor<?x" + number(heads * (nope + rope)) + "xf32>",
+                cacheType = "!moe.cache<" + number(latent + rope) + "x" + cache +
+                            ", page = " + number(page) + ">",
+                types = latents + ", " + q + ", " + cacheType +
+                        ", tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>";
+    return "kern.kernel @k(%l: " + latents + ", %q: " + q + ", %c: " + cacheType +
+           ", %p: tensor<?xi32>, %s: tensor<?xi32>, %t: tensor<?x?xi32>) -> " + latents +
+           " attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, "
+           "#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, "
+           "#kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: " +
+           number(heads * latent) + ", " + number(heads * (nope + rope)) + ", " +
+           number(latent + rope) + ", 1, 1, 0, " + number(heads * latent) +
+           ">} {\n%0 = moe.latent_attention %l, %q, %c, %p, %s, %t {heads = " + number(heads) +
+           ", rope_dim = " + number(rope) + ", scale = 0.3 : f64} : (" + types + ") -> " + latents +
+           "\nkern.yield %0 : " + latents + "\n}\n";
+  }
+};
+
 } // namespace moec::test

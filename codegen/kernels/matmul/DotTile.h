@@ -69,8 +69,4 @@ private:
   mlir::Value panel;    // [columns, depth]
 };
 
-/// Sums each of `vectors` (a power of two of them, at most as many as lanes) over its
-/// lanes: one vector<N x f32>, or a vector<1xf32>.
-mlir::Value sumLanes(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Value> vectors);
-
 } // namespace moec::codegen
