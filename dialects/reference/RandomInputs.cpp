@@ -165,6 +165,11 @@ void InputMaker::gatherFacts() {
       role = parseRole(name.getValue());
     facts.roles.push_back(role);
     gatherSizes(role, argument.getType());
+    // A kernel that reads slots without their rows still says how many there are.
+    auto kernel = llvm::dyn_cast<kern::KernelOp>(function.getOperation());
+    if (kernel && role == Role::SlotValues)
+      if (auto rows = llvm::dyn_cast<kern::RowsAttr>(kernel.getRows()[argument.getArgNumber()]))
+        facts.topK = std::max(facts.topK, rows.getMultiplier());
   }
   if (!facts.page)
     facts.page = 64;

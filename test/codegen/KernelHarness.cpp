@@ -137,12 +137,11 @@ OwningOpRef<ModuleOp> moec::test::parseModule(StringRef text, MLIRContext &conte
 
 KernelHarness::KernelHarness(StringRef text, reference::InputDims dims, StringRef target,
                              uint64_t seed)
-    : context(makeContext()), dims(dims), random(seed) {
-  this->dims.sequences = std::min(dims.sequences, dims.tokens); // as makeRandomInputs does
+    : context(makeContext()), random(seed) {
   module = parseModule(text, *context);
   kernel = *module->getOps<kern::KernelOp>().begin();
   compile(target);
-  makeArguments(seed);
+  setDims(dims, seed);
 }
 
 KernelHarness::~KernelHarness() {
@@ -181,7 +180,11 @@ void KernelHarness::compile(StringRef name) {
 // Arguments
 //===----------------------------------------------------------------------===//
 
-void KernelHarness::makeArguments(uint64_t seed) {
+void KernelHarness::setDims(reference::InputDims newDims, uint64_t seed) {
+  dims = newDims;
+  dims.sequences = std::min(dims.sequences, dims.tokens); // as makeRandomInputs does
+  slots.clear();
+  slotOf.clear();
   llvm::Expected<reference::Values> values = reference::makeRandomInputs(kernel, dims, seed);
   if (!values)
     throw std::runtime_error(llvm::toString(values.takeError()));

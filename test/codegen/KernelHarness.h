@@ -58,6 +58,9 @@ public:
                 llvm::StringRef target = "cpu", uint64_t seed = 1);
   ~KernelHarness();
 
+  /// New random arguments of these sizes; the code stays.
+  void setDims(reference::InputDims dims, uint64_t seed = 1);
+
   /// Values by their index in the kernel's signature; part 1 of a quantized tensor
   /// is its scales. A cache that the kernel updates is an argument only.
   SlotMemory &argument(unsigned index, unsigned part = 0);
@@ -76,7 +79,6 @@ public:
 
 private:
   void compile(llvm::StringRef target);
-  void makeArguments(uint64_t seed);
   reference::Values readArguments();
   reference::Value read(unsigned value, mlir::Type type);
   void write(unsigned value, const reference::Value &contents);

@@ -30,13 +30,15 @@ std::string router(int64_t experts, int64_t topK, llvm::StringRef weight,
 }
 
 void expectRouted(llvm::StringRef text) {
-  for (const char *target : {"cpu", "cpu:x86-64-v3"})
-    for (int64_t tokens : {1, 7, 100, 1000}) {
-      KernelHarness harness(text, {.tokens = tokens}, target);
+  for (const char *target : {"cpu", "cpu:x86-64-v3"}) {
+    KernelHarness harness(text, {}, target);
+    for (int64_t tokens : {1, 7, 100, 600}) {
+      harness.setDims({.tokens = tokens});
       std::vector<double> errors = harness.compare();
       EXPECT_EQ(errors[0], 0) << "ids, " << tokens << " tokens on " << target;
       EXPECT_LE(errors[1], 1e-6) << "weights, " << tokens << " tokens on " << target;
     }
+  }
 }
 
 TEST(Routing, DeepSeekV3) {

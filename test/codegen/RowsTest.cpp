@@ -9,25 +9,15 @@ using namespace moec::test;
 
 namespace {
 
-/// Token counts and targets that every program is tried with.
-struct Case {
-  int64_t tokens;
-  const char *target;
-};
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  for (const char *target : {"cpu", "cpu:x86-64-v3"})
-    for (int64_t tokens : {1, 5, 33})
-      all.push_back({tokens, target});
-  return all;
-}
-
-/// All results within `tolerance` in every case.
+/// All results within `tolerance`, on the host's widest registers and on narrow ones.
 void expectClose(llvm::StringRef text, double tolerance) {
-  for (auto [tokens, target] : cases()) {
-    KernelHarness harness(text, {.tokens = tokens, .sequences = 3, .outputRows = 4}, target);
-    for (auto [i, error] : llvm::enumerate(harness.compare()))
-      EXPECT_LE(error, tolerance) << "result " << i << ", " << tokens << " tokens on " << target;
+  for (const char *target : {"cpu", "cpu:x86-64-v3"}) {
+    KernelHarness harness(text, {}, target);
+    for (int64_t tokens : {1, 5, 33}) {
+      harness.setDims({.tokens = tokens, .sequences = 3, .outputRows = 4});
+      for (auto [i, error] : llvm::enumerate(harness.compare()))
+        EXPECT_LE(error, tolerance) << "result " << i << ", " << tokens << " tokens on " << target;
+    }
   }
 }
 

@@ -63,6 +63,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registry.insert<mlir::func::FuncDialect, moec::moe::MoeDialect, moec::kern::KernDialect,
                   moec::plan::PlanDialect>();
+  moec::codegen::registerCpuTarget(registry);
   mlir::registerTransformsPasses();
   moec::passes::registerMoecPasses();
   moec::passes::registerMoecPipelines();
