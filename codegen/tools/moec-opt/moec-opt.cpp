@@ -1,5 +1,6 @@
 // moec-opt: runs passes on moec IR, for lit tests and for people.
 #include "CheckNumerics.h"
+#include "codegen/target/cpu/CpuTarget.h"
 #include "passes/Passes.h"
 #include "test/lib/TestPasses.h"
 
