@@ -1,0 +1,66 @@
+// RUN: moec-opt %s --merge-linears --split-input-file --remarks-filter=merge-linears --verify-diagnostics | FileCheck %s
+
+!q40 = !moe.qtensor<40x128xf8E4M3FN, block = [128, 128], scale = f32>
+moe.weight @a : !q40 = #moe.checkpoint<"a">
+moe.weight @b : !q40 = #moe.checkpoint<"b">
+
+// CHECK-LABEL: @two_ragged_parts
+// CHECK-COUNT-2: moe.linear
+func.func @two_ragged_parts(%x: tensor<?x128xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>) {
+  %a = moe.param @a : !q40
+  %b = moe.param @b : !q40
+  %0 = moe.linear %x, %a : (tensor<?x128xf32>, !q40) -> tensor<?x40xf32>
+  // expected-remark @below {{weight @b has 40 rows, which end inside a block of its scheme, and so does another weight of this input}}
+  %1 = moe.linear %x, %b : (tensor<?x128xf32>, !q40) -> tensor<?x40xf32>
+  return %0, %1 : tensor<?x40xf32>, tensor<?x40xf32>
+}
+
+// -----
+
+moe.weight @a : tensor<4x8xf32> = #moe.checkpoint<"a">
+moe.weight @b : tensor<4x8xf32> = #moe.checkpoint<"b">
+
+// CHECK-LABEL: @used_elsewhere
+// CHECK-COUNT-3: moe.linear
+func.func @used_elsewhere(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %a = moe.param @a : tensor<4x8xf32>
+  %b = moe.param @b : tensor<4x8xf32>
+  %0 = moe.linear %x, %a : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  // expected-remark @below {{weight @b is used elsewhere in another way}}
+  %1 = moe.linear %x, %b : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %2 = moe.linear %y, %b : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  return %0, %1, %2 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// -----
+
+moe.weight @router : tensor<4x8xf32> = #moe.checkpoint<"a">
+moe.weight @shared : tensor<4x8xf32> = #moe.checkpoint<"b">
+
+// CHECK-LABEL: @router_stays_alone
+// CHECK-COUNT-2: moe.linear
+func.func @router_stays_alone(%x: tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x4xf32>) {
+  %router = moe.param @router : tensor<4x8xf32>
+  %shared = moe.param @shared : tensor<4x8xf32>
+  // expected-remark @below {{it feeds a gate, and belongs in the gate's kernel}}
+  %0 = moe.linear %x, %router : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %1 = moe.linear %x, %shared : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %ids, %weights = moe.gate %0 {scoring = #moe<scoring softmax>, top_k = 2 : i64} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return %ids, %1 : tensor<?x2xi32>, tensor<?x4xf32>
+}
+
+// -----
+
+moe.weight @a : tensor<4x8xf32> = #moe.checkpoint<"a">
+moe.weight @b : tensor<4x8xbf16> = #moe.checkpoint<"b">
+
+// Nothing is said of linears that never could be one.
+// CHECK-LABEL: @other_scheme
+// CHECK-COUNT-2: moe.linear
+func.func @other_scheme(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %a = moe.param @a : tensor<4x8xf32>
+  %b = moe.param @b : tensor<4x8xbf16>
+  %0 = moe.linear %x, %a : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %1 = moe.linear %x, %b : (tensor<?x8xf32>, tensor<4x8xbf16>) -> tensor<?x4xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
+}
