@@ -1,5 +1,6 @@
 // The catalogue of passes, in pipeline order. A description says what the pass
-// does, what it requires, shows before and after, and says what it refuses.
+// does, what it requires, shows before and after (the first case of the test that
+// is named as the pass, test/passes/<pass>.mlir), and says what it refuses.
 #ifndef MOEC_PASSES_TD
 #define MOEC_PASSES_TD
 
@@ -15,77 +16,302 @@ class ModulePass<string argument> : Pass<argument, "::mlir::ModuleOp"> {
 
 def SetCacheType : ModulePass<"set-cache-type"> {
   let summary = "change the element type of all key-value caches";
+  let description = [{
+    Changes the type of every cache, of arguments and results and of the ops between, and writes
+    `kv_cache` into the numerics contract (`moe.numerics`).
+
+    Requires nothing.
+
+        %0 = moe.cache_append %cache, ... -> !moe.cache<8xf32, page = 4>     // before
+        %0 = moe.cache_append %cache, ... -> !moe.cache<8xbf16, page = 4>    // after type=bf16
+
+    Refuses other types than f32 and bf16: no kernel reads them.
+  }];
   let options = [Option<"elementType", "type", "std::string", /*default=*/"\"f32\"",
                         "element type: f32 or bf16">];
 }
 
 def ExpandExperts : ModulePass<"expand-experts"> {
   let summary = "expand moe.experts into permutation, grouped linears and combination";
+  let description = [{
+    The routed feed-forward network as it is computed: (token, choice) pairs sorted by expert,
+    three grouped products over each expert's slots, the weighted sum per token.
+
+    Requires nothing.
+
+        %y = moe.experts %x, %ids, %weights, %gate, %up, %down : ...
+
+        %rows, %slots, %offsets = moe.permute %ids : ...
+        %g = moe.grouped_linear %x, %gate, %offsets, %rows {top_k = 2} : ...
+        %u = moe.grouped_linear %x, %up, %offsets, %rows {top_k = 2} : ...
+        %s = moe.swiglu %g, %u : tensor<?x6xf32>
+        %d = moe.grouped_linear %s, %down, %offsets : ...
+        %y = moe.combine %d, %slots, %weights : ...
+
+    Refuses nothing.
+  }];
 }
 
 def QuantizeActivations : ModulePass<"quantize-activations"> {
   let summary = "quantize the inputs of products with FP8 block weights";
+  let description = [{
+    Puts `moe.quantize` (a scale for each row and 128 columns) between a value and the linears and
+    grouped linears that multiply it by an FP8 weight with blocks of 128 columns; a value is quantized
+    once for all of them. Inputs of head_linear and mla_attention stay exact, so that absorbed and
+    unabsorbed attention agree. Writes the mode that it took into the numerics contract.
+
+    Requires expanded experts (`expand-experts`).
+
+        %0 = moe.linear %x, %a : (tensor<?x200xf32>, !fp8) -> tensor<?x128xf32>
+
+        %q = moe.quantize %x : (tensor<?x200xf32>) -> !moe.qtensor<?x200xf8E4M3FN, block = [1, 128], scale = f32>
+        %0 = moe.linear %q, %a : (!moe.qtensor<...>, !fp8) -> tensor<?x128xf32>
+
+    Refuses a mode that it does not know. Changes numbers on purpose.
+  }];
   let options = [Option<"mode", "mode", "std::string", /*default=*/"\"from-contract\"",
                         "quantized, exact, or from-contract: what the module's moe.numerics says">];
 }
 
 def SplitEntries : ModulePass<"split-entries"> {
   let summary = "make @prefill and @decode of @forward";
+  let description = [{
+    Clones the imported @forward once for each entry of the bundle and erases it; `moe.entry_of` keeps
+    its name. @mtp is dropped unless the option keeps it.
+
+    Requires a function @forward.
+
+        func.func @forward(...)
+
+        func.func @prefill(...) attributes {moe.entry_of = "forward"}
+        func.func @decode(...) attributes {moe.entry_of = "forward"}
+
+    Refuses a module without @forward, or with a function that has an entry's name.
+  }];
   let options = [Option<"keepMtp", "keep-mtp", "bool", /*default=*/"false", "keep @mtp">];
 }
 
 def AbsorbLatent : ModulePass<"absorb-latent"> {
   let summary = "absorb the latent up-projection into query and output of attention";
+  let description = [{
+    Attention over expanded keys and values becomes attention over the cached latents: each head's query
+    is multiplied by the key part of the up-projection, its output by the value part.
+
+    Requires nothing.
+
+        %y = moe.mla_attention %q, %up, %cache, ... {heads = 2, nope_dim = 6, rope_dim = 4, v_dim = 4}
+
+        %l = moe.head_linear %q, %up {heads = 2, transposed = true, w_offset = 0, w_size = 6, ...}
+        %c = moe.latent_attention %l, %q, %cache, ... {heads = 2, rope_dim = 4}
+        %y = moe.head_linear %c, %up {heads = 2, transposed = false, w_offset = 6, w_size = 4, ...}
+
+    Refuses nothing. Sums are taken in another order, so results differ by rounding.
+  }];
 }
 
 def AttachRopeTables : ModulePass<"attach-rope-tables"> {
   let summary = "give ropes their tables of cosines and sines";
+  let description = [{
+    Adds a weight with a `#moe.rope_table` recipe for each distinct rope and makes it the `table` of the
+    rope ops, so that kernels compute no angles.
+
+    Requires a context length, from the option or the module.
+
+        %0 = moe.rope %x, %positions {heads = 1, rope = #rope} : ...
+
+        moe.weight @rope_table_0 : tensor<32x4xf32> = #moe.rope_table<#rope, 32>
+        %t = moe.param @rope_table_0 : tensor<32x4xf32>
+        %0 = moe.rope %x, %positions, %t {heads = 1, rope = #rope} : ...
+
+    Refuses a missing context length. Cosines and sines are rounded to f32.
+  }];
   let options = [Option<"maxContext", "max-context", "int64_t", /*default=*/"0",
                         "positions in a table; 0 takes the module's moe.max_context">];
 }
 
 def MergeLinears : ModulePass<"merge-linears"> {
   let summary = "join linears that read the same input";
+  let description = [{
+    Linears, or grouped linears with the same routing, that read one input through weights of one
+    scheme become one over the concatenated weight (`#moe.concat`), and slices of its result: q_a with kv_a, gate
+    with up. Slices of a part become slices of the whole.
+
+    Requires nothing; `remove-dead-weights` then removes the parts.
+
+        %0 = moe.linear %x, %q : (tensor<?x128xf32>, !q128) -> tensor<?x128xf32>
+        %1 = moe.linear %x, %kv : (tensor<?x128xf32>, !q40) -> tensor<?x40xf32>
+
+        moe.weight @attn.q_a_kv_a : !q168 = #moe.concat<axis = 0, sizes = [128, 40], [...]>
+        %y = moe.linear %x, %w : (tensor<?x128xf32>, !q168) -> tensor<?x168xf32>
+        %0 = moe.slice %y {offset = 0}
+        %1 = moe.slice %y {offset = 128}
+
+    Refuses a second part that ends inside a block of the scheme (one may, and comes last), a weight that
+    is used elsewhere in another way (it would be stored twice), and a router, which belongs in the gate's kernel.
+  }];
 }
 
 def RemoveDeadWeights : ModulePass<"remove-dead-weights"> {
   let summary = "remove weights that nothing reads";
+  let description = [{
+    Removes params without users, then weights without params.
+
+    Requires nothing.
+
+        moe.weight @dead : tensor<8xf32> = #moe.checkpoint<"c">    // gone
+
+    Refuses nothing.
+  }];
 }
 
 //===----------------------------------------------------------------------===//
-// kern
+// kern: fusions. Each asks the target for every op, and tells refusals as remarks.
 //===----------------------------------------------------------------------===//
 
 def FuseResidualNorm : ModulePass<"fuse-residual-norm"> {
   let summary = "put a residual sum, its norm and the norm's quantization into one group";
+  let description = [{
+    Takes a norm, the sum it reads, sums that feed only that sum, and the quantization of the norm.
+    The sum stays a result of the group when others read it.
+
+    Requires the module's `kern.target`.
+
+        %0 = moe.add %x, %y : tensor<?x128xf32>
+        %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6} : ...
+        %2 = moe.quantize %1 : ...
+
+        %r:2 = kern.group hero <rows> label "layers.0.norm" {
+          %0 = moe.add %x, %y : tensor<?x128xf32>
+          %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6} : ...
+          %2 = moe.quantize %1 : ...
+          kern.yield %0, %2 : ...
+        } : ...
+
+    Refuses what the target refuses, and ops that cannot stand in one place because a reader of the sum comes before
+    an operand of the norm.
+  }];
 }
 
 def FuseRopeCacheWrite : ModulePass<"fuse-rope-cache-write"> {
   let summary = "put the making of a cache row and its write into one group";
+  let description = [{
+    Takes a cache append and the concat, rms_norm and rope ops that make its rows, each
+    read by nothing else. The slices they read stay outside, as views.
+
+    Requires the module's `kern.target`.
+
+        %1 = moe.rms_norm %latent, %w {...}
+        %3 = moe.rope %key, %positions {...}
+        %4 = moe.concat %1, %3
+        %5 = moe.cache_append %cache, %4, %positions, %sequences, %table
+
+        %5 = kern.group hero <rows> { the four ops } : !moe.cache<...>
+
+    Refuses what the target refuses, and values that another op reads too.
+  }];
 }
 
 def FuseNormQuantize : ModulePass<"fuse-norm-quantize"> {
   let summary = "put a norm and its quantization into one group";
+  let description = [{
+    Takes a norm and the quantization of its result; the norm stays a result when others read it.
+
+    Requires the module's `kern.target`; comes after `fuse-residual-norm`, which takes more.
+
+        %0 = moe.rms_norm %x, %w {...}
+        %1 = moe.quantize %0
+
+        %1 = kern.group hero <rows> { both ops } : !moe.qtensor<...>
+
+    Refuses what the target refuses.
+  }];
 }
 
 def FuseSwigluQuantize : ModulePass<"fuse-swiglu-quantize"> {
   let summary = "put swiglu and its quantization into one group";
+  let description = [{
+    Takes a swiglu and the quantization of its result.
+
+    Requires the module's `kern.target`.
+
+        %0 = moe.swiglu %gate, %up
+        %1 = moe.quantize %0
+
+        %1 = kern.group hero <rows> { both ops } : !moe.qtensor<...>
+
+    Refuses what the target refuses.
+  }];
 }
 
 def FuseRouter : ModulePass<"fuse-router"> {
   let summary = "put the router's linear and the gate into one group";
+  let description = [{
+    Takes a gate and the linear that makes its logits: a row's logits are few and stay in the kernel.
+
+    Requires the module's `kern.target`.
+
+        %0 = moe.linear %x, %router
+        %ids, %weights = moe.gate %0, %bias {...}
+
+        %ids, %weights = kern.group hero <routing> { both ops } : ...
+
+    Refuses what the target refuses, logits that are not made by a linear, and logits that another op reads too.
+  }];
 }
 
 def GroupRemaining : ModulePass<"group-remaining"> {
   let summary = "give every op left a group of its own";
+  let description = [{
+    After it every op of a function but `moe.param` and `moe.slice` stands in a group that has a hero.
+
+    Requires nothing.
+
+        %0 = moe.linear %x, %w : ...
+
+        %0 = kern.group hero <matmul> label "layers.0.proj" {
+          %1 = moe.linear %x, %w : ...
+          kern.yield %1 : ...
+        } : ...
+
+    Refuses ops that no kernel computes, and names the pass that should have replaced them.
+  }];
 }
 
 def OutlineKernels : ModulePass<"outline-kernels"> {
   let summary = "turn groups into kernels and launches";
+  let description = [{
+    Each group becomes a `kern.launch` of a `kern.kernel` whose arguments are the group's captures in order of
+    first use. Groups alike in body, hero, schedule, types, row counts and row strides share a kernel.
+    A kernel's name tells hero, ops and sizes; from the second kernel of a name on it is numbered.
+
+    Requires groups with heroes and arguments with a `moe.input` role.
+
+        %0 = kern.group hero <matmul> label "first" {
+          %r = moe.linear %x, %a : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+          kern.yield %r : tensor<?x8xf32>
+        } : tensor<?x8xf32>
+
+        kern.kernel @matmul_8x8_f32(%0: tensor<?x8xf32>, %1: tensor<8x8xf32>) -> tensor<?x8xf32>
+            attributes {hero = #kern.hero<matmul>, row_strides = array<i64: 8, 0, 8>,
+                        rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>]} { ... }
+        %0 = kern.launch @matmul_8x8_f32(%x, %a) label "first" : ...
+
+    Refuses groups without a hero and values whose row count cannot be told.
+  }];
 }
 
 def AssignSchedules : ModulePass<"assign-schedules"> {
   let summary = "take a schedule for each kernel from the target";
+  let description = [{
+    Asks `TargetModel::chooseSchedule` for every kernel.
+
+    Requires the module's `kern.target`.
+
+        kern.kernel @k(...) attributes {hero = #kern.hero<pointwise>, ...}
+        kern.kernel @k(...) attributes {..., schedule = #kern.schedule<{row_tile = 1 : i64}>}
+
+    Refuses a kernel for which the target has no schedule.
+  }];
 }
 
 //===----------------------------------------------------------------------===//
@@ -94,6 +320,33 @@ def AssignSchedules : ModulePass<"assign-schedules"> {
 
 def PlanPrograms : ModulePass<"plan-programs"> {
   let summary = "turn entries into programs of buffers and launches";
+  let description = [{
+    For each entry and token bucket a `plan.program`: results of launches get ranges of one arena, which
+    values that are never alive together share; a slice is a range inside its buffer; a quantized value is two ranges;
+    a cache is changed in place; what the entry returns is written where the caller wants it. Each part of a weight
+    that is read becomes a `plan.weight`, `<name>.values` and, quantized, `<name>.scale`. Launches carry the grid from
+    the target and the bytes and flops at the program's bounds: the longest context, and of tables and experts only the
+    rows that can be reached. Entry functions are erased, kernels stay as specification.
+
+    The function @decode gets the decode buckets, with a sequence for each token; others the prefill buckets,
+    with at most `max-sequences`. Output rows are bounded by tokens.
+
+    Requires functions of launches, params and slices, and kernels with schedules.
+
+        %x = kern.launch @embed(%ids, %table) label "embed_tokens" : ...
+        %q = kern.launch @quantize(%x) : ...
+
+        plan.program @decode_2 entry "decode" tokens 2 sequences 2 output_rows 2 arena 256 {
+          %0 = plan.input token_ids
+          %1 = plan.weight_ref @table.values
+          %2 = plan.arena 0 bytes 128
+          plan.launch @embed(%0, %1, %2) grid <dim = tokens> bytes 264 flops 0 label "embed_tokens"
+          ...
+        }
+
+    Refuses any other op (and names the pass that should have taken it), inputs that a bundle's entry does not have,
+    views of inputs, weights and outputs, outputs that no launch makes, and reading a cache as it was before an append.
+  }];
   let dependentDialects = ["::moec::plan::PlanDialect"];
   let options = [
     Option<"maxContext", "max-context", "int64_t", /*default=*/"0",

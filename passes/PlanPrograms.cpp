@@ -186,7 +186,8 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
                                    "max-context or the module's "
                                 << kMaxContextAttr;
     if (maxSequences < 1)
-      return module.emitError() << "max-sequences must be at least 1; got " << maxSequences;
+      return module.emitError() << "max-sequences must be at least 1; got "
+                                << int64_t(maxSequences);
     decode.assign(decodeBuckets.begin(), decodeBuckets.end());
     for (int64_t tokens = 1; decodeBuckets.empty() && tokens < 2 * maxSequences; tokens *= 2)
       decode.push_back(std::min<int64_t>(tokens, maxSequences));

@@ -16,6 +16,10 @@ struct TestPrintRows : PassWrapper<TestPrintRows, OperationPass<ModuleOp>> {
   StringRef getArgument() const override { return "test-print-rows"; }
   StringRef getDescription() const override { return "print row counts and strides of results"; }
 
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<kern::KernDialect>();
+  }
+
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       FailureOr<passes::RowAnalysis> analysis = passes::RowAnalysis::compute(function);

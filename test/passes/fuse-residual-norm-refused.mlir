@@ -1,0 +1,55 @@
+// RUN: moec-opt %s --fuse-residual-norm --split-input-file --remarks-filter=fuse-residual-norm --verify-diagnostics | FileCheck %s
+
+module attributes {kern.target = "test:add"} {
+  // CHECK-LABEL: @target_refuses_the_sum
+  // CHECK-NOT: kern.group
+  // CHECK: return
+  func.func @target_refuses_the_sum(%x: tensor<?x128xf32>, %w: tensor<128xf32>) -> tensor<?x128xf32> {
+    // expected-remark @below {{the test target does not fuse moe.add into rows kernels}}
+    %0 = moe.add %x, %x : tensor<?x128xf32>
+    %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6 : f64} : (tensor<?x128xf32>, tensor<128xf32>) -> tensor<?x128xf32>
+    return %1 : tensor<?x128xf32>
+  }
+}
+
+// -----
+
+module attributes {kern.target = "test:quantize"} {
+  // The rest is fused without what the target refuses.
+  // CHECK-LABEL: @target_refuses_quantization
+  // CHECK: kern.group
+  // CHECK: moe.rms_norm
+  // CHECK: moe.quantize
+  func.func @target_refuses_quantization(%x: tensor<?x128xf32>, %w: tensor<128xf32>) -> !moe.qtensor<?x128xf8E4M3FN, block = [1, 128], scale = f32> {
+    %0 = moe.add %x, %x : tensor<?x128xf32>
+    // expected-remark @below {{fused 2 ops}}
+    %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6 : f64} : (tensor<?x128xf32>, tensor<128xf32>) -> tensor<?x128xf32>
+    // expected-remark @below {{the test target does not fuse moe.quantize into rows kernels}}
+    %2 = moe.quantize %1 : (tensor<?x128xf32>) -> !moe.qtensor<?x128xf8E4M3FN, block = [1, 128], scale = f32>
+    return %2 : !moe.qtensor<?x128xf8E4M3FN, block = [1, 128], scale = f32>
+  }
+}
+
+// -----
+
+module attributes {kern.target = "test"} {
+  // The group would have to stand before the first reader of the sum, where
+  // the norm's weight is not there yet.
+  // CHECK-LABEL: @no_one_place
+  // CHECK-NOT: kern.group
+  // CHECK: return
+  func.func @no_one_place(%x: tensor<?x8xf32>, %w: tensor<16xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %0 = moe.add %x, %x : tensor<?x8xf32>
+    %1 = moe.swiglu %0, %x : tensor<?x8xf32>
+    %2 = moe.slice %w {offset = 4 : i64} : (tensor<16xf32>) -> tensor<8xf32>
+    // expected-remark @below {{a result is used before all operands of the group are there}}
+    %3 = moe.rms_norm %0, %2 {epsilon = 1.0e-6 : f64} : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+    return %1, %3 : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+}
+
+// -----
+
+// expected-error @below {{module has no 'kern.target' attribute}}
+module {
+}
