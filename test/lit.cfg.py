@@ -23,6 +23,8 @@ config.substitutions.append(("%goldens", config.moec_source_dir + "/test/golden/
 
 if shutil.which("ptxas", path=config.environment["PATH"]):
     config.available_features.add("ptxas")
+if os.access(config.llvm_bin_dir + "/clang-format", os.X_OK):
+    config.available_features.add("clang-format-22")
 if config.moec_sanitize:
     config.available_features.add("sanitizer")
     # libMLIR is not instrumented: containers and bump allocators that cross its border would be

@@ -33,8 +33,7 @@ inline mlir::AsmPrinter &operator<<(mlir::AsmPrinter &printer, Real real) {
 
 } // namespace moec::moe
 
-template <>
-struct mlir::FieldParser<moec::moe::Real> {
+template <> struct mlir::FieldParser<moec::moe::Real> {
   static mlir::FailureOr<moec::moe::Real> parse(mlir::AsmParser &parser) {
     double value;
     if (parser.parseFloat(value))

@@ -13,19 +13,16 @@
 
 namespace moec::rt {
 
-BundleFile::BundleFile(const std::string &path, const VerifyOptions &options)
-    : filePath(path) {
+BundleFile::BundleFile(const std::string &path, const VerifyOptions &options) : filePath(path) {
   struct stat info;
   if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
     filePath += path.ends_with('/') ? "rank-0.moeb" : "/rank-0.moeb";
   int fd = ::open(filePath.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    fail(ErrorKind::Io, "cannot open bundle '", filePath,
-         "': ", std::strerror(errno));
+    fail(ErrorKind::Io, "cannot open bundle '", filePath, "': ", std::strerror(errno));
   bool regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
   size_t size = regular ? size_t(info.st_size) : 0;
-  void *base =
-      size ? ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+  void *base = size ? ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
   int mapError = errno;
   ::close(fd);
   if (base == MAP_FAILED)
@@ -42,9 +39,7 @@ BundleFile::BundleFile(const std::string &path, const VerifyOptions &options)
   }
 }
 
-BundleFile::~BundleFile() {
-  ::munmap(const_cast<uint8_t *>(bytes.data()), bytes.size());
-}
+BundleFile::~BundleFile() { ::munmap(const_cast<uint8_t *>(bytes.data()), bytes.size()); }
 
 std::span<const uint8_t> BundleFile::segment(uint32_t index) const {
   const fb::Segment &s = *root->segments()->Get(index);

@@ -13,8 +13,7 @@ namespace moec::rt {
 class BundleFile {
 public:
   /// `path` is a .moeb file, or a folder that holds rank-0.moeb. Throws Error.
-  explicit BundleFile(const std::string &path,
-                      const VerifyOptions &options = {});
+  explicit BundleFile(const std::string &path, const VerifyOptions &options = {});
   ~BundleFile();
   BundleFile(const BundleFile &) = delete;
   BundleFile &operator=(const BundleFile &) = delete;

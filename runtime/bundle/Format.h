@@ -17,15 +17,15 @@ inline constexpr uint32_t kBundleVersion = 1;
 inline constexpr uint64_t kPageSize = 4096;
 
 struct BundleHeader {
-  char magic[8];              // kBundleMagic
-  uint32_t version;           // kBundleVersion
-  uint32_t reserved;          // zero
-  uint64_t schemaHash[2];     // XXH3-128 (low, high) of Bundle.fbs's text
-  uint64_t fileBytes;         // size of the whole file
-  uint64_t manifestOffset;    // multiple of kPageSize
+  char magic[8];           // kBundleMagic
+  uint32_t version;        // kBundleVersion
+  uint32_t reserved;       // zero
+  uint64_t schemaHash[2];  // XXH3-128 (low, high) of Bundle.fbs's text
+  uint64_t fileBytes;      // size of the whole file
+  uint64_t manifestOffset; // multiple of kPageSize
   uint64_t manifestBytes;
-  uint64_t manifestChecksum;  // XXH3-64 of the manifest
-  uint64_t headerChecksum;    // XXH3-64 of the header's bytes before this field
+  uint64_t manifestChecksum; // XXH3-64 of the manifest
+  uint64_t headerChecksum;   // XXH3-64 of the header's bytes before this field
 };
 static_assert(sizeof(BundleHeader) == 72);
 

@@ -20,14 +20,13 @@ int main(int argc, char **argv) {
   std::FILE *out = std::fopen(argv[2], "w");
   if (!out)
     return 1;
-  std::fprintf(
-      out,
-      "// Generated from Bundle.fbs.\n#pragma once\n#include <cstdint>\n"
-      "namespace moec::rt {\n"
-      "// XXH3-128 of the schema's text: low, high.\n"
-      "inline constexpr uint64_t kSchemaHash[2] = {0x%016llxull, "
-      "0x%016llxull};\n"
-      "} // namespace moec::rt\n",
-      (unsigned long long)hash.low64, (unsigned long long)hash.high64);
+  std::fprintf(out,
+               "// Generated from Bundle.fbs.\n#pragma once\n#include <cstdint>\n"
+               "namespace moec::rt {\n"
+               "// XXH3-128 of the schema's text: low, high.\n"
+               "inline constexpr uint64_t kSchemaHash[2] = {0x%016llxull, "
+               "0x%016llxull};\n"
+               "} // namespace moec::rt\n",
+               (unsigned long long)hash.low64, (unsigned long long)hash.high64);
   return std::fclose(out) == 0 ? 0 : 1;
 }

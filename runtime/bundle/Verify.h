@@ -13,8 +13,7 @@
 namespace moec::rt {
 
 struct VerifyOptions {
-  bool headerChecksums =
-      true; // header and manifest; only a fuzzer turns it off
+  bool headerChecksums = true; // header and manifest; only a fuzzer turns it off
   bool codeChecksums = true;
   bool weightChecksums = true; // reads the whole file
   unsigned threads = 0;        // for checksums; 0: one per hardware thread
@@ -22,8 +21,7 @@ struct VerifyOptions {
 
 /// `file` is the whole bundle, 16-byte aligned; `name` is used in messages.
 /// Returns its manifest, which lies in `file`. Throws Error(ErrorKind::Bundle).
-const fb::Manifest *verifyBundle(std::span<const uint8_t> file,
-                                 const std::string &name,
+const fb::Manifest *verifyBundle(std::span<const uint8_t> file, const std::string &name,
                                  const VerifyOptions &options = {});
 
 /// Bytes of one element.

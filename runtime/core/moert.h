@@ -48,9 +48,9 @@ const char *moert_last_error(void);
 /* ---- models ---- */
 
 typedef struct moert_open_params {
-  uint32_t threads;       /* worker threads; 0: one per CPU of this process */
-  int skip_weight_check;  /* nonzero: leave out the weights' checksums */
-  int describe_only;      /* nonzero: no sessions; works for any target */
+  uint32_t threads;      /* worker threads; 0: one per CPU of this process */
+  int skip_weight_check; /* nonzero: leave out the weights' checksums */
+  int describe_only;     /* nonzero: no sessions; works for any target */
 } moert_open_params;
 
 /* `path`: a .moeb file or a folder with rank-0.moeb. `params` may be NULL. */

@@ -49,8 +49,7 @@ public:
 
   /// Fills a weight as its FillKind says; the same seed gives the same bytes
   /// on every device (SyntheticFill.h).
-  virtual void fillWeight(const fb::Weight &weight, uint64_t seed,
-                          void *memory) = 0;
+  virtual void fillWeight(const fb::Weight &weight, uint64_t seed, void *memory) = 0;
 
   virtual void copyIn(void *to, const void *from, size_t bytes) = 0;
   virtual void copyOut(void *to, const void *from, size_t bytes) = 0;

@@ -49,8 +49,7 @@ std::array<int, 256> byteSumQuantiles() {
 
 /// Rounds to a float format with `mantissa` bits, exponent bias `bias` and
 /// largest code `maxCode` (saturating), sign in bit `width - 1`.
-uint32_t toSmallFloat(float value, int mantissa, int bias, uint32_t maxCode,
-                      int width) {
+uint32_t toSmallFloat(float value, int mantissa, int bias, uint32_t maxCode, int width) {
   uint32_t sign = std::signbit(value) ? 1u << (width - 1) : 0;
   double magnitude = std::fabs(double(value));
   if (!(magnitude > 0))
@@ -66,14 +65,12 @@ uint32_t toSmallFloat(float value, int mantissa, int bias, uint32_t maxCode,
 }
 
 template <typename T, typename Convert>
-void fillPairs(float scale, uint64_t key, uint64_t begin, uint64_t end, T *out,
-               Convert convert) {
+void fillPairs(float scale, uint64_t key, uint64_t begin, uint64_t end, T *out, Convert convert) {
   const float unit = float(scale / kByteSumDeviation);
   for (uint64_t i = begin; i < end; i += 2) {
     uint64_t bits = word(key, i / 2);
     // Four byte sums at once would be as good; two halves of four bytes each.
-    uint64_t pairs =
-        (bits & 0x00FF00FF00FF00FFull) + ((bits >> 8) & 0x00FF00FF00FF00FFull);
+    uint64_t pairs = (bits & 0x00FF00FF00FF00FFull) + ((bits >> 8) & 0x00FF00FF00FF00FFull);
     uint64_t sums = pairs + (pairs >> 16);
     out[i] = convert(float(int(sums & 0xFFFF) - 510) * unit);
     if (i + 1 < end)
@@ -82,8 +79,8 @@ void fillPairs(float scale, uint64_t key, uint64_t begin, uint64_t end, T *out,
 }
 
 template <typename T>
-void fillTable(const std::array<T, 256> &table, uint64_t key, uint64_t begin,
-               uint64_t end, T *out) {
+void fillTable(const std::array<T, 256> &table, uint64_t key, uint64_t begin, uint64_t end,
+               T *out) {
   for (uint64_t i = begin; i < end; i += 8) {
     uint64_t bits = word(key, i / 8);
     uint64_t count = std::min<uint64_t>(8, end - i);
@@ -93,8 +90,8 @@ void fillTable(const std::array<T, 256> &table, uint64_t key, uint64_t begin,
 }
 
 template <typename T, typename Convert>
-void fillQuantiles(float scale, uint64_t key, uint64_t begin, uint64_t end,
-                   void *memory, Convert convert) {
+void fillQuantiles(float scale, uint64_t key, uint64_t begin, uint64_t end, void *memory,
+                   Convert convert) {
   static const std::array<int, 256> quantiles = byteSumQuantiles();
   std::array<T, 256> table;
   for (int i = 0; i < 256; ++i)
@@ -108,20 +105,16 @@ template <typename T> T toInteger(float value, double low, double high) {
 }
 int8_t toI8(float v) { return toInteger<int8_t>(v, -128, 127); }
 uint8_t toU8(float v) { return toInteger<uint8_t>(v, 0, 255); }
-int32_t toI32(float v) {
-  return toInteger<int32_t>(v, -2147483648.0, 2147483647.0);
-}
+int32_t toI32(float v) { return toInteger<int32_t>(v, -2147483648.0, 2147483647.0); }
 
-template <typename T>
-void fillConstant(T value, uint64_t begin, uint64_t end, void *memory) {
-  std::fill(static_cast<T *>(memory) + begin, static_cast<T *>(memory) + end,
-            value);
+template <typename T> void fillConstant(T value, uint64_t begin, uint64_t end, void *memory) {
+  std::fill(static_cast<T *>(memory) + begin, static_cast<T *>(memory) + end, value);
 }
 
 /// The loop for one storage type: pairs for wide floats, a table otherwise.
 template <typename T, typename Convert>
-void fillAs(bool wideFloat, fb::FillKind kind, float scale, uint64_t key,
-            uint64_t begin, uint64_t end, void *memory, Convert convert) {
+void fillAs(bool wideFloat, fb::FillKind kind, float scale, uint64_t key, uint64_t begin,
+            uint64_t end, void *memory, Convert convert) {
   if (kind == fb::FillKind::Constant)
     fillConstant<T>(convert(scale), begin, end, memory);
   else if (wideFloat)
@@ -136,22 +129,16 @@ uint16_t toBF16(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
   return uint16_t((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
-uint16_t toF16(float value) {
-  return uint16_t(toSmallFloat(value, 10, 15, 0x7BFF, 16));
-}
-uint8_t toF8E4M3FN(float value) {
-  return uint8_t(toSmallFloat(value, 3, 7, 0x7E, 8));
-}
-uint8_t toF8E5M2(float value) {
-  return uint8_t(toSmallFloat(value, 2, 15, 0x7B, 8));
-}
+uint16_t toF16(float value) { return uint16_t(toSmallFloat(value, 10, 15, 0x7BFF, 16)); }
+uint8_t toF8E4M3FN(float value) { return uint8_t(toSmallFloat(value, 3, 7, 0x7E, 8)); }
+uint8_t toF8E5M2(float value) { return uint8_t(toSmallFloat(value, 2, 15, 0x7B, 8)); }
 
 uint64_t fillKey(std::string_view weightName, uint64_t seed) {
   return XXH3_64bits_withSeed(weightName.data(), weightName.size(), seed);
 }
 
-void fillElements(fb::DType type, fb::FillKind kind, float scale, uint64_t key,
-                  uint64_t begin, uint64_t end, void *memory) {
+void fillElements(fb::DType type, fb::FillKind kind, float scale, uint64_t key, uint64_t begin,
+                  uint64_t end, void *memory) {
   auto fill = [&]<typename T>(bool wide, T (*)(float), auto convert) {
     fillAs<T>(wide, kind, scale, key, begin, end, memory, convert);
   };

@@ -29,8 +29,8 @@ uint64_t fillKey(std::string_view weightName, uint64_t seed);
 
 /// Writes elements [begin, end) of a weight whose element 0 is at `memory`.
 /// `begin` is a multiple of kFillUnit. `kind` is Normal or Constant.
-void fillElements(fb::DType type, fb::FillKind kind, float scale, uint64_t key,
-                  uint64_t begin, uint64_t end, void *memory);
+void fillElements(fb::DType type, fb::FillKind kind, float scale, uint64_t key, uint64_t begin,
+                  uint64_t end, void *memory);
 
 /// Conversions to the small types, to nearest even, saturating (FP8).
 uint16_t toBF16(float value);

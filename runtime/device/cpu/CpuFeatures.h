@@ -15,8 +15,7 @@ namespace moec::rt {
 std::optional<bool> hasCpuFeature(std::string_view name);
 
 /// Features of "x86-64", "x86-64-v2", "-v3", "-v4"; nothing for another name.
-std::optional<std::vector<std::string_view>>
-featuresOfLevel(std::string_view arch);
+std::optional<std::vector<std::string_view>> featuresOfLevel(std::string_view arch);
 
 /// Throws Error(Target) unless this CPU can run code for `target`. Names the
 /// bundle, what is missing and what to compile for instead.

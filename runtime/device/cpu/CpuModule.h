@@ -8,8 +8,7 @@
 namespace moec::rt {
 
 /// See docs/contracts.md.
-using TileKernel = void (*)(void *const *args, const int64_t *dims,
-                            int64_t tile, void *workspace);
+using TileKernel = void (*)(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 
 /// Loads every image through the dynamic linker, from memory: nothing is
 /// written to a file system. Loading runs code of the bundle.

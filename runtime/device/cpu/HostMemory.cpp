@@ -10,8 +10,7 @@ namespace moec::rt {
 
 void *allocateHost(size_t bytes, const std::string &purpose) {
   bytes = std::max<size_t>(bytes, 1);
-  void *memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     fail(ErrorKind::Capacity, "no memory for ", bytes, " bytes of ", purpose);
   if (bytes >= 2u << 20)
@@ -19,8 +18,6 @@ void *allocateHost(size_t bytes, const std::string &purpose) {
   return memory;
 }
 
-void releaseHost(void *memory, size_t bytes) {
-  ::munmap(memory, std::max<size_t>(bytes, 1));
-}
+void releaseHost(void *memory, size_t bytes) { ::munmap(memory, std::max<size_t>(bytes, 1)); }
 
 } // namespace moec::rt

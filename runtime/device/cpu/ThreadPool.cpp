@@ -102,12 +102,10 @@ void ThreadPool::drain(uint32_t generation, unsigned worker) {
     TileFunction f = function.load(std::memory_order_relaxed);
     void *ctx = context.load(std::memory_order_relaxed);
     uint64_t count = tiles.load(std::memory_order_relaxed);
-    uint64_t end = std::min<uint64_t>(
-        count, first + chunk.load(std::memory_order_relaxed));
+    uint64_t end = std::min<uint64_t>(count, first + chunk.load(std::memory_order_relaxed));
     if (first >= count)
       return;
-    if (!ticket.compare_exchange_weak(seen, seen - first + end,
-                                      std::memory_order_acq_rel))
+    if (!ticket.compare_exchange_weak(seen, seen - first + end, std::memory_order_acq_rel))
       continue;
     for (uint64_t tile = first; tile < end; ++tile)
       f(ctx, int64_t(tile), worker);
@@ -119,9 +117,7 @@ void ThreadPool::drain(uint32_t generation, unsigned worker) {
 
 /// Waits for a generation other than `seen`; false when the pool stops.
 bool ThreadPool::awaitGeneration(uint32_t seen, uint32_t &generation) {
-  auto changed = [&] {
-    return started.load(std::memory_order_acquire) != seen;
-  };
+  auto changed = [&] { return started.load(std::memory_order_acquire) != seen; };
   if (!spin(changed)) {
     sleepers.fetch_add(1);
     started.wait(seen);

@@ -48,10 +48,8 @@ private:
   // from belong to its generation.
   static constexpr uint32_t kClosed = ~0u;
   alignas(64) std::atomic<uint64_t> ticket{kClosed};
-  alignas(64) std::atomic<uint64_t> done{
-      0}; // finished tiles of this generation
-  alignas(64) std::atomic<uint32_t> started{
-      0}; // last open generation, slept on
+  alignas(64) std::atomic<uint64_t> done{0};    // finished tiles of this generation
+  alignas(64) std::atomic<uint32_t> started{0}; // last open generation, slept on
   std::atomic<uint32_t> sleepers{0};
   std::atomic<bool> callerSleeps{false};
   std::atomic<bool> stopping{false};
