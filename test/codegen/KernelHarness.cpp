@@ -13,6 +13,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <unistd.h>
