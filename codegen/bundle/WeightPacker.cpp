@@ -2,6 +2,7 @@
 
 #include "frontend/Errors.h"
 
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <cmath>
@@ -62,12 +63,19 @@ Error WeightPacker::check(moe::WeightOp source) const {
   return Error::success();
 }
 
-/// Gives back the pages of a part of a tensor that is larger than a chunk.
+/// Gives back the pages of a part of a tensor.
 static void dropPages(const TensorRef &tensor, ArrayRef<uint8_t> part) {
   TensorInfo range = *tensor.info;
   range.begin += part.data() - tensor.bytes().data();
   range.end = range.begin + part.size();
   tensor.file->dropPages(range);
+}
+
+/// Gives back all pages of a file's tensors.
+static void dropAllPages(const SafeTensorsFile &file) {
+  TensorInfo range = file.tensors().front();
+  range.end = file.tensors().back().end;
+  file.dropPages(range);
 }
 
 /// Refuses a scale that no quantizer writes: it would spoil its whole block.
@@ -97,8 +105,7 @@ Error WeightPacker::copy(const TensorRef &tensor, const moe::Piece &piece, Bundl
     if (Error error = writer.append(chunk))
       return error;
     progress.advance(chunk.size());
-    if (chunk.size() == chunkBytes)
-      dropPages(tensor, chunk);
+    dropPages(tensor, chunk);
     bytes = bytes.drop_front(chunk.size());
   }
   return Error::success();
@@ -127,8 +134,12 @@ Expected<uint32_t> WeightPacker::pack(moe::WeightOp source, plan::Part part, Bun
   for (const moe::Piece &piece : *pieces)
     if (Error error = copy(tensors.at(piece.tensor), piece, writer, progress))
       return error;
+  // Pages at the tensors' edges belong to none of them alone, and the system maps
+  // a few around each that is touched: with many tensors that adds up.
+  SmallPtrSet<const SafeTensorsFile *, 4> files;
   for (const auto &entry : tensors)
-    entry.second.dropPages();
+    if (files.insert(entry.second.file).second)
+      dropAllPages(*entry.second.file);
   return writer.endSegment();
 }
 

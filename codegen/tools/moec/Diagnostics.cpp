@@ -51,9 +51,10 @@ void moec::printDiagnostics(MLIRContext &context) {
 
 void moec::printRemarks(MLIRContext &context) {
   remark::RemarkCategories everything;
-  everything.all = ".*";
+  everything.passed = everything.missed = ".*";
   // Without a streamer of their own, remarks come as diagnostics.
-  (void)remark::enableOptimizationRemarks(
-      context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(), everything,
-      /*printAsEmitRemarks=*/true);
+  if (failed(remark::enableOptimizationRemarks(
+          context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(), everything,
+          /*printAsEmitRemarks=*/true)))
+    llvm::errs() << "moec: warning: remarks cannot be enabled\n";
 }

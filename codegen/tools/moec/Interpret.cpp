@@ -19,7 +19,7 @@ using frontend::makeError;
 
 namespace {
 struct InterpretOptions {
-  std::string model, activations, logits;
+  std::string model, activations, kvCache = "f32", logits;
   std::vector<int32_t> tokens;
 };
 } // namespace
@@ -29,6 +29,7 @@ static Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 importForInterpreter(mlir::MLIRContext &context, const frontend::Checkpoint &checkpoint,
                      const InterpretOptions &options) {
   frontend::ImportOptions how;
+  how.cacheElement = options.kvCache == "bf16" ? frontend::DType::BF16 : frontend::DType::F32;
   if (!options.activations.empty())
     how.quantizeInputs = options.activations == "quantized";
   auto module = models::importModel(&context, checkpoint, how);
@@ -90,6 +91,9 @@ void moec::addInterpret(CLI::App &app, int &exitCode) {
       ->required();
   command->add_option("--activations", options->activations, "default: as the checkpoint says")
       ->check(CLI::IsMember({"quantized", "exact"}));
+  command->add_option("--kv-cache", options->kvCache, "element type of the key-value cache")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command->add_option("--logits-out", options->logits,
                       "write float32 logits [positions, vocab] to this safetensors file");
   command->callback([=, &exitCode] {
