@@ -27,6 +27,22 @@ int64_t ScheduleAttr::get(StringRef name, int64_t otherwise) const {
   return size ? size.getInt() : otherwise;
 }
 
+LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError, Dim,
+                               int64_t multiplier) {
+  if (multiplier < 1)
+    return emitError() << "rows multiplier must be positive; got " << multiplier;
+  return success();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   DictionaryAttr sizes) {
+  for (NamedAttribute size : sizes)
+    if (!isa<IntegerAttr>(size.getValue()))
+      return emitError() << "schedule sizes must be integers; got " << size.getName().getValue()
+                         << " = " << size.getValue();
+  return success();
+}
+
 LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError, Dim,
                                int64_t multiplier, int64_t divisor, int64_t cap, int64_t factor) {
   if (multiplier < 1 || divisor < 1 || cap < 0 || factor < 1)

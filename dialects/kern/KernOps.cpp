@@ -55,6 +55,13 @@ LogicalResult KernelOp::verify() {
   for (Attribute rows : getRows())
     if (!isa<RowsAttr, UnitAttr>(rows))
       return emitOpError() << "rows must be #kern.rows or unit; got " << rows;
+  SmallVector<Type> types(getArgumentTypes());
+  llvm::append_range(types, getResultTypes());
+  for (auto [index, type, rows, stride] : llvm::enumerate(types, getRows(), getRowStrides()))
+    if (isa<RowsAttr>(rows) && isa<RankedTensorType, moe::QTensorType>(type) &&
+        moe::getShape(type).size() > 1 && stride < moe::getShape(type).back())
+      return emitOpError() << "row stride " << stride << " of value " << index
+                           << " is less than its " << moe::getShape(type).back() << " columns";
   return verifyMoeBody(*this, getBody().front(), getResultTypes());
 }
 

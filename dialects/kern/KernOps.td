@@ -56,6 +56,7 @@ def Kern_RowsAttr : Kern_Attr<"Rows", "rows"> {
   let summary = "a row count: a run-time size times a constant, `#kern.rows<tokens * 8>`";
   let parameters = (ins EnumParameter<Kern_Dim>:$dim, "int64_t":$multiplier);
   let assemblyFormat = "`<` $dim `*` $multiplier `>`";
+  let genVerifyDecl = 1;
 }
 
 def Kern_ScheduleAttr : Kern_Attr<"Schedule", "schedule"> {
@@ -66,6 +67,7 @@ def Kern_ScheduleAttr : Kern_Attr<"Schedule", "schedule"> {
   }];
   let parameters = (ins "::mlir::DictionaryAttr":$sizes);
   let assemblyFormat = "`<` $sizes `>`";
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The size named `name`, or `otherwise` when absent.
     int64_t get(::llvm::StringRef name, int64_t otherwise = 0) const;

@@ -21,7 +21,11 @@ LogicalResult MlaAttentionOp::verify() {
   auto weight = getShape(getUpWeight().getType());
   auto cache = cast<CacheType>(getCache().getType());
   int64_t heads = getHeads(), nope = getNopeDim(), rope = getRopeDim(), v = getVDim();
-  if (weight.size() != 2 || weight[0] != heads * (nope + v))
+  if (heads < 1 || nope < 0 || rope < 0 || v < 1)
+    return emitOpError() << "heads (" << heads << ") and v_dim (" << v
+                         << ") must be positive, nope_dim (" << nope << ") and rope_dim (" << rope
+                         << ") not negative";
+  if (weight[0] != heads * (nope + v))
     return emitOpError() << "up_weight must be [heads * (nope + v) = " << heads * (nope + v)
                          << ", latent]; got " << getUpWeight().getType();
   if (cache.getWidth() != weight[1] + rope)

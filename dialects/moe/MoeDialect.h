@@ -42,6 +42,18 @@ template <> struct mlir::FieldParser<moec::moe::Real> {
   }
 };
 
+namespace moec::moe {
+
+/// True for a tensor or quantized tensor with this many axes, of which those
+/// from `firstStatic` on have static sizes.
+bool hasAxes(mlir::Type type, int64_t axes, int64_t firstStatic);
+
+/// Fails unless the row counts of results follow from their sources (see
+/// RowsInterface), as far as they are static.
+mlir::LogicalResult verifyRows(mlir::Operation *op);
+
+} // namespace moec::moe
+
 #include "dialects/moe/MoeDialect.h.inc"
 #include "dialects/moe/MoeEnums.h.inc"
 #include "dialects/moe/MoeInterfaces.h.inc"

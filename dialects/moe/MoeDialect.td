@@ -139,6 +139,7 @@ def Moe_RopeTableAttr : Moe_Attr<"RopeTable", "rope_table"> {
   let summary = "cos and sin of a rope, [positions, dim] f32: dim/2 cosines, then dim/2 sines";
   let parameters = (ins "::moec::moe::RopeAttr":$rope, "int64_t":$positions);
   let assemblyFormat = "`<` $rope `,` $positions `>`";
+  let genVerifyDecl = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -182,12 +183,30 @@ def Moe_CacheType : Moe_Type<"Cache", "cache"> {
 // Type constraints
 //===----------------------------------------------------------------------===//
 
-def Moe_Float : FloatOfWidths<[16, 32]>;
 def Moe_FloatTensor : RankedTensorOf<[F32, BF16, F16]>;
 def Moe_QTensor : Type<CPred<"::llvm::isa<::moec::moe::QTensorType>($_self)">, "quantized tensor",
                        "::moec::moe::QTensorType">;
 def Moe_Tensor : AnyTypeOf<[Moe_FloatTensor, Moe_QTensor], "float or quantized tensor">;
-def Moe_Ints : RankedTensorOf<[I32]>;
+def Moe_IntTensor : RankedTensorOf<[I32]>;
+
+// Only axis 0 of an activation may be dynamic; a weight is static.
+class Moe_HasAxes<int axes, int firstStatic>
+    : CPred<"::moec::moe::hasAxes($_self, " # axes # ", " # firstStatic # ")">;
+class Moe_Shaped<Type type, int axes, int firstStatic, string summary>
+    : ConfinedType<type, [Moe_HasAxes<axes, firstStatic>], summary, type.cppType>;
+
+def Moe_Rows : Moe_Shaped<Moe_FloatTensor, 2, 1, "float tensor [rows, static columns]">;
+def Moe_AnyRows : Moe_Shaped<Moe_Tensor, 2, 1, "float or quantized tensor [rows, static columns]">;
+def Moe_QRows : Moe_Shaped<Moe_QTensor, 2, 1, "quantized tensor [rows, static columns]">;
+def Moe_Vector : Moe_Shaped<Moe_FloatTensor, 1, 0, "static float tensor with one axis">;
+def Moe_Table : Moe_Shaped<Moe_FloatTensor, 2, 0, "static float tensor with two axes">;
+def Moe_Matrix : Moe_Shaped<Moe_Tensor, 2, 0, "static float or quantized tensor with two axes">;
+def Moe_Matrices : Moe_Shaped<Moe_Tensor, 3, 0, "static float or quantized tensor with three axes">;
+def Moe_Ints : Moe_Shaped<Moe_IntTensor, 1, 1, "i32 tensor with one axis">;
+def Moe_IntRows : Moe_Shaped<Moe_IntTensor, 2, 1, "i32 tensor [rows, static columns]">;
+def Moe_BlockTable : Moe_Shaped<Moe_IntTensor, 2, 2, "i32 tensor [sequences, pages]">;
+def Moe_Offsets : Moe_Shaped<Moe_IntTensor, 1, 0, "static i32 tensor with one axis">;
+
 def Moe_Cache : Type<CPred<"::llvm::isa<::moec::moe::CacheType>($_self)">, "key-value cache",
                      "::moec::moe::CacheType">;
 

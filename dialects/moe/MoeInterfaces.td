@@ -22,9 +22,11 @@ def Moe_RowsInterface : OpInterface<"RowsInterface"> {
       "::mlir::Value", "getRowSource", (ins "unsigned":$result), "",
       [{ return $_op->getOperand(0); }]>,
     InterfaceMethod<
-      "How many result rows there are for each row of `getRowSource`.",
+      "How many result rows there are for each row of `getRowSource`; 0 when "
+      "the result has no rows of its own (static sizes only).",
       "int64_t", "getRowMultiplier", (ins "unsigned":$result), "", [{ return 1; }]>,
   ];
+  let verify = "return ::moec::moe::verifyRows($_op);";
 }
 
 def Moe_CostInterface : OpInterface<"CostInterface"> {

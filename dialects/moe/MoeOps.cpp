@@ -1,21 +1,12 @@
 // Verifiers of weights, row ops and matrix products. A message names both
 // sides of a mismatch.
-#include "dialects/moe/MoeDialect.h"
+#include "dialects/moe/Recipe.h"
 
 using namespace mlir;
 using namespace moec::moe;
 
 #define GET_OP_CLASSES
 #include "dialects/moe/MoeOps.cpp.inc"
-
-/// Fails unless `type` has `rank` axes.
-static LogicalResult verifyRank(Operation *op, StringRef name, Type type, size_t rank) {
-  size_t got = moec::moe::getShape(type).size();
-  if (got != rank)
-    return op->emitOpError() << name << " must have " << rank << " axes; got " << got << " in "
-                             << type;
-  return success();
-}
 
 /// Fails unless the two sizes agree; names say what they are.
 static LogicalResult verifySame(Operation *op, StringRef what, int64_t size, StringRef otherWhat,
@@ -46,6 +37,8 @@ LogicalResult WeightOp::verify() {
     return emitOpError() << "type must be a tensor or quantized tensor; got " << type;
   if (llvm::any_of(getShape(type), ShapedType::isDynamic))
     return emitOpError() << "type must be static; got " << type;
+  if (llvm::Error error = checkRecipe(*this))
+    return emitOpError(llvm::toString(std::move(error)));
   return success();
 }
 
@@ -67,8 +60,6 @@ LogicalResult ParamOp::verifySymbolUses(SymbolTableCollection &symbols) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult EmbeddingOp::verify() {
-  if (failed(verifyRank(*this, "table", getTable().getType(), 2)))
-    return failure();
   return verifySame(*this, "table columns", getShape(getTable().getType())[1], "result columns",
                     getShape(getType())[1]);
 }
@@ -81,8 +72,6 @@ bool GatherRowsOp::isRowwise() { return false; }
 Value GatherRowsOp::getRowSource(unsigned) { return getRows(); }
 
 LogicalResult RmsNormOp::verify() {
-  if (failed(verifyRank(*this, "weight", getWeight().getType(), 1)))
-    return failure();
   if (getX().getType() != getType())
     return emitOpError() << "x " << getX().getType() << " and result " << getType()
                          << " must have one type";
@@ -118,7 +107,7 @@ LogicalResult ConcatOp::verify() {
 static LogicalResult verifyQuantization(Operation *op, Type plain, QTensorType quantized) {
   if (getShape(plain) != quantized.getShape())
     return op->emitOpError() << "shapes of " << plain << " and " << quantized << " must be equal";
-  if (quantized.getShape().size() == 2 && quantized.getScheme().getBlock()[0] != 1)
+  if (quantized.getScheme().getBlock()[0] != 1)
     return op->emitOpError()
            << "activations need a scale for each row (block [1, ...]); got block ["
            << quantized.getScheme().getBlock() << "]";
@@ -158,8 +147,6 @@ LogicalResult RopeOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult LinearOp::verify() {
-  if (failed(verifyRank(*this, "weight", getWeight().getType(), 2)))
-    return failure();
   auto weight = getShape(getWeight().getType());
   if (failed(verifySame(*this, "x columns", getShape(getX().getType()).back(), "weight columns",
                         weight[1])))
@@ -169,8 +156,6 @@ LogicalResult LinearOp::verify() {
 bool LinearOp::isRowwise() { return true; }
 
 LogicalResult HeadLinearOp::verify() {
-  if (failed(verifyRank(*this, "weight", getWeight().getType(), 2)))
-    return failure();
   auto weight = getShape(getWeight().getType());
   int64_t heads = getHeads(), columns = getShape(getX().getType()).back(), k = weight[1];
   if (heads < 1 || columns % heads || weight[0] % heads)

@@ -49,21 +49,21 @@ def Moe_ParamOp : Op<Moe_Dialect, "param", [Pure, DeclareOpInterfaceMethods<Symb
 def Moe_EmbeddingOp : Moe_ComputeOp<"embedding"> {
   let summary = "rows of a table by id";
   let description = "ids [T] i32, table [V, H] -> [T, H]. Ids are in [0, V).";
-  let arguments = (ins Moe_Ints:$ids, Moe_FloatTensor:$table);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Ints:$ids, Moe_Table:$table);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_GatherRowsOp : Moe_ComputeOp<"gather_rows", ["isRowwise", "getRowSource"]> {
   let summary = "rows of an activation by index";
   let description = "x [T, H], rows [R] i32 in [0, T) -> [R, H].";
-  let arguments = (ins Moe_FloatTensor:$x, Moe_Ints:$rows);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$x, Moe_Ints:$rows);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_AddOp : Moe_ComputeOp<"add", [], [SameOperandsAndResultType, Commutative]> {
   let summary = "elementwise sum";
-  let arguments = (ins Moe_FloatTensor:$lhs, Moe_FloatTensor:$rhs);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$lhs, Moe_Rows:$rhs);
+  let results = (outs Moe_Rows:$result);
   let hasVerifier = 0;
   let assemblyFormat = "operands attr-dict `:` type($result)";
 }
@@ -71,15 +71,15 @@ def Moe_AddOp : Moe_ComputeOp<"add", [], [SameOperandsAndResultType, Commutative
 def Moe_RmsNormOp : Moe_ComputeOp<"rms_norm"> {
   let summary = "root mean square normalisation of each row";
   let description = "x [T, H], weight [H] -> x / sqrt(mean(x^2) + epsilon) * weight.";
-  let arguments = (ins Moe_FloatTensor:$x, Moe_FloatTensor:$weight, F64Attr:$epsilon);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$x, Moe_Vector:$weight, F64Attr:$epsilon);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_SwigluOp : Moe_ComputeOp<"swiglu", [], [SameOperandsAndResultType]> {
   let summary = "silu(gate) * up";
   let description = "silu(g) = g / (1 + exp(-g)), elementwise.";
-  let arguments = (ins Moe_FloatTensor:$gate, Moe_FloatTensor:$up);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$gate, Moe_Rows:$up);
+  let results = (outs Moe_Rows:$result);
   let hasVerifier = 0;
   let assemblyFormat = "operands attr-dict `:` type($result)";
 }
@@ -87,16 +87,16 @@ def Moe_SwigluOp : Moe_ComputeOp<"swiglu", [], [SameOperandsAndResultType]> {
 def Moe_SliceOp : Moe_ComputeOp<"slice"> {
   let summary = "a range of columns";
   let description = "x [T, N] -> x[:, offset : offset + size], the size being the result's.";
-  let arguments = (ins Moe_FloatTensor:$x, I64Attr:$offset);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$x, I64Attr:$offset);
+  let results = (outs Moe_Rows:$result);
   let hasFolder = 1;
 }
 
 def Moe_ConcatOp : Moe_ComputeOp<"concat"> {
   let summary = "columns side by side";
   let description = "[T, N0], [T, N1], ... -> [T, N0 + N1 + ...].";
-  let arguments = (ins Variadic<Moe_FloatTensor>:$parts);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Variadic<Moe_Rows>:$parts);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_QuantizeOp : Moe_ComputeOp<"quantize"> {
@@ -106,14 +106,14 @@ def Moe_QuantizeOp : Moe_ComputeOp<"quantize"> {
     scale type; code = round to nearest even (x / scale), saturating. The
     constants are those of the published DeepSeek code for E4M3.
   }];
-  let arguments = (ins Moe_FloatTensor:$x);
-  let results = (outs Moe_QTensor:$result);
+  let arguments = (ins Moe_Rows:$x);
+  let results = (outs Moe_QRows:$result);
 }
 
 def Moe_DequantizeOp : Moe_ComputeOp<"dequantize"> {
   let summary = "code * scale";
-  let arguments = (ins Moe_QTensor:$x);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_QRows:$x);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_RopeOp : Moe_ComputeOp<"rope"> {
@@ -123,10 +123,10 @@ def Moe_RopeOp : Moe_ComputeOp<"rope"> {
     first D - rope.dim pass through. `table`, once attached, is the weight that
     `#moe.rope_table` describes, and changes nothing but the rounding.
   }];
-  let arguments = (ins Moe_FloatTensor:$x, Moe_Ints:$positions,
-                       Optional<Moe_FloatTensor>:$table,
+  let arguments = (ins Moe_Rows:$x, Moe_Ints:$positions,
+                       Optional<Moe_Table>:$table,
                        I64Attr:$heads, Moe_RopeAttr:$rope);
-  let results = (outs Moe_FloatTensor:$result);
+  let results = (outs Moe_Rows:$result);
 }
 
 //===----------------------------------------------------------------------===//
@@ -139,8 +139,8 @@ def Moe_LinearOp : Moe_ComputeOp<"linear", ["isRowwise"]> {
     x [T, K] (float or quantized [1, 128]), weight [N, K] of any scheme -> [T, N].
     Quantized operands stand for code * scale; products are summed in f32 or better.
   }];
-  let arguments = (ins Moe_Tensor:$x, Moe_Tensor:$weight);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_AnyRows:$x, Moe_Matrix:$weight);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_HeadLinearOp : Moe_ComputeOp<"head_linear", ["isRowwise"]> {
@@ -154,10 +154,10 @@ def Moe_HeadLinearOp : Moe_ComputeOp<"head_linear", ["isRowwise"]> {
 
     This is how the latent up-projection is absorbed into query and output of MLA.
   }];
-  let arguments = (ins Moe_FloatTensor:$x, Moe_Tensor:$weight, I64Attr:$heads,
+  let arguments = (ins Moe_Rows:$x, Moe_Matrix:$weight, I64Attr:$heads,
                        I64Attr:$x_offset, I64Attr:$x_size,
                        I64Attr:$w_offset, I64Attr:$w_size, BoolAttr:$transposed);
-  let results = (outs Moe_FloatTensor:$result);
+  let results = (outs Moe_Rows:$result);
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,8 +170,8 @@ def Moe_CacheAppendOp : Moe_ComputeOp<"cache_append", ["getRowSource"]> {
     rows [T, width], positions [T], sequences [T], block_table [S, P] (i32). Returns the
     new cache; row p of sequence s lies at block_table[s, p / page] * page + p % page.
   }];
-  let arguments = (ins Moe_Cache:$cache, Moe_FloatTensor:$rows, Moe_Ints:$positions,
-                       Moe_Ints:$sequences, Moe_Ints:$block_table);
+  let arguments = (ins Moe_Cache:$cache, Moe_Rows:$rows, Moe_Ints:$positions,
+                       Moe_Ints:$sequences, Moe_BlockTable:$block_table);
   let results = (outs Moe_Cache:$result);
 }
 
@@ -183,11 +183,11 @@ def Moe_MlaAttentionOp : Moe_ComputeOp<"mla_attention", ["isRowwise"]> {
     value = up_weight_v * latent. The token at position p attends to rows 0..p of its sequence;
     softmax of scale * q.k. Result [T, heads * v].
   }];
-  let arguments = (ins Moe_FloatTensor:$q, Moe_Tensor:$up_weight, Moe_Cache:$cache,
-                       Moe_Ints:$positions, Moe_Ints:$sequences, Moe_Ints:$block_table,
+  let arguments = (ins Moe_Rows:$q, Moe_Matrix:$up_weight, Moe_Cache:$cache,
+                       Moe_Ints:$positions, Moe_Ints:$sequences, Moe_BlockTable:$block_table,
                        I64Attr:$heads, I64Attr:$nope_dim, I64Attr:$rope_dim, I64Attr:$v_dim,
                        F64Attr:$scale);
-  let results = (outs Moe_FloatTensor:$result);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_LatentAttentionOp : Moe_ComputeOp<"latent_attention", ["isRowwise"]> {
@@ -198,10 +198,10 @@ def Moe_LatentAttentionOp : Moe_ComputeOp<"latent_attention", ["isRowwise"]> {
     scale * (q_latent . latent + q_rope . rope key). Result [T, heads * latent]: the softmax-weighted
     sum of the cached latents.
   }];
-  let arguments = (ins Moe_FloatTensor:$q_latent, Moe_FloatTensor:$q, Moe_Cache:$cache,
-                       Moe_Ints:$positions, Moe_Ints:$sequences, Moe_Ints:$block_table,
+  let arguments = (ins Moe_Rows:$q_latent, Moe_Rows:$q, Moe_Cache:$cache,
+                       Moe_Ints:$positions, Moe_Ints:$sequences, Moe_BlockTable:$block_table,
                        I64Attr:$heads, I64Attr:$rope_dim, F64Attr:$scale);
-  let results = (outs Moe_FloatTensor:$result);
+  let results = (outs Moe_Rows:$result);
 }
 
 //===----------------------------------------------------------------------===//
@@ -217,7 +217,7 @@ def Moe_GateOp : Moe_ComputeOp<"gate"> {
     -infinity. The `top_k` best choices win, ties go to the lower index; ids come in falling order of
     choice. weight = score (without the bias); with `normalize`, weight / (sum + epsilon); then times `scale`.
   }];
-  let arguments = (ins Moe_FloatTensor:$logits, Optional<Moe_FloatTensor>:$bias,
+  let arguments = (ins Moe_Rows:$logits, Optional<Moe_Vector>:$bias,
                        Moe_ScoringAttr:$scoring, I64Attr:$top_k,
                        DefaultValuedAttr<I64Attr, "1">:$groups,
                        DefaultValuedAttr<I64Attr, "1">:$top_groups,
@@ -225,7 +225,7 @@ def Moe_GateOp : Moe_ComputeOp<"gate"> {
                        DefaultValuedAttr<BoolAttr, "false">:$normalize,
                        DefaultValuedAttr<F64Attr, "1e-20">:$epsilon,
                        DefaultValuedAttr<F64Attr, "1.0">:$scale);
-  let results = (outs Moe_Ints:$ids, Moe_FloatTensor:$weights);
+  let results = (outs Moe_IntRows:$ids, Moe_Rows:$weights);
 }
 
 def Moe_ExpertsOp : Moe_ComputeOp<"experts", ["isRowwise"]> {
@@ -234,9 +234,9 @@ def Moe_ExpertsOp : Moe_ComputeOp<"experts", ["isRowwise"]> {
     x [T, H], ids and weights [T, top_k], gate and up [E, I, H], down [E, H, I] ->
     sum over j of weights[t, j] * down[e] * swiglu(gate[e] * x, up[e] * x), e = ids[t, j].
   }];
-  let arguments = (ins Moe_FloatTensor:$x, Moe_Ints:$ids, Moe_FloatTensor:$weights,
-                       Moe_Tensor:$gate, Moe_Tensor:$up, Moe_Tensor:$down);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$x, Moe_IntRows:$ids, Moe_Rows:$weights,
+                       Moe_Matrices:$gate, Moe_Matrices:$up, Moe_Matrices:$down);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_PermuteOp : Moe_ComputeOp<"permute", ["isRowwise", "getRowMultiplier"]> {
@@ -245,8 +245,8 @@ def Moe_PermuteOp : Moe_ComputeOp<"permute", ["isRowwise", "getRowMultiplier"]> 
     ids [T, top_k] -> rows [T * top_k]: the pair t * top_k + j in each sorted slot (stable);
     slots [T, top_k]: the slot of each pair; offsets [E + 1]: where each expert's slots begin.
   }];
-  let arguments = (ins Moe_Ints:$ids);
-  let results = (outs Moe_Ints:$rows, Moe_Ints:$slots, Moe_Ints:$offsets);
+  let arguments = (ins Moe_IntRows:$ids);
+  let results = (outs Moe_Ints:$rows, Moe_IntRows:$slots, Moe_Offsets:$offsets);
 }
 
 def Moe_GroupedLinearOp : Moe_ComputeOp<"grouped_linear", ["isRowwise", "getRowSource"]> {
@@ -255,16 +255,16 @@ def Moe_GroupedLinearOp : Moe_ComputeOp<"grouped_linear", ["isRowwise", "getRowS
     x [R, K], weight [E, N, K], offsets [E + 1] -> [S, N]. Slot s of expert e (offsets[e] <= s <
     offsets[e + 1]) is x[s] * weight[e]^T, or x[rows[s] / top_k] * weight[e]^T when `rows` [S] is given.
   }];
-  let arguments = (ins Moe_Tensor:$x, Moe_Tensor:$weight, Moe_Ints:$offsets,
+  let arguments = (ins Moe_AnyRows:$x, Moe_Matrices:$weight, Moe_Offsets:$offsets,
                        Optional<Moe_Ints>:$rows, DefaultValuedAttr<I64Attr, "1">:$top_k);
-  let results = (outs Moe_FloatTensor:$result);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_CombineOp : Moe_ComputeOp<"combine", ["isRowwise", "getRowSource"]> {
   let summary = "weighted sum of each token's expert outputs";
   let description = "y [S, H], slots and weights [T, top_k] -> sum over j of weights[t, j] * y[slots[t, j]].";
-  let arguments = (ins Moe_FloatTensor:$y, Moe_Ints:$slots, Moe_FloatTensor:$weights);
-  let results = (outs Moe_FloatTensor:$result);
+  let arguments = (ins Moe_Rows:$y, Moe_IntRows:$slots, Moe_Rows:$weights);
+  let results = (outs Moe_Rows:$result);
 }
 
 #endif // MOEC_DIALECTS_MOE_OPS_TD

@@ -88,6 +88,13 @@ LogicalResult ConcatAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
+LogicalResult RopeTableAttr::verify(function_ref<InFlightDiagnostic()> emitError, RopeAttr,
+                                    int64_t positions) {
+  if (positions < 1)
+    return emitError() << "rope table positions must be positive; got " << positions;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // QTensorType
 //===----------------------------------------------------------------------===//
@@ -194,6 +201,12 @@ ArrayRef<int64_t> moec::moe::getShape(Type type) {
   return cast<RankedTensorType>(type).getShape();
 }
 
+bool moec::moe::hasAxes(Type type, int64_t axes, int64_t firstStatic) {
+  ArrayRef<int64_t> shape = getShape(type);
+  return int64_t(shape.size()) == axes &&
+         llvm::none_of(shape.drop_front(firstStatic), ShapedType::isDynamic);
+}
+
 QuantSchemeAttr moec::moe::getScheme(Type type) {
   auto quantized = dyn_cast<QTensorType>(type);
   return quantized ? quantized.getScheme() : QuantSchemeAttr();
@@ -205,6 +218,26 @@ Type moec::moe::withRows(Type type, int64_t rows) {
   if (auto quantized = dyn_cast<QTensorType>(type))
     return QTensorType::get(type.getContext(), shape, quantized.getScheme());
   return cast<RankedTensorType>(type).clone(shape);
+}
+
+LogicalResult moec::moe::verifyRows(Operation *op) {
+  auto rows = cast<RowsInterface>(op);
+  if (op->getNumOperands() == 0) // a fault of its own
+    return success();
+  for (OpResult result : op->getResults()) {
+    unsigned index = result.getResultNumber();
+    Value source = rows.getRowSource(index);
+    if (isa<CacheType>(result.getType()) || isa<CacheType>(source.getType()))
+      continue;
+    int64_t count = getShape(result.getType())[0], sources = getShape(source.getType())[0];
+    int64_t multiplier = rows.getRowMultiplier(index);
+    if (multiplier && !ShapedType::isDynamic(count) && !ShapedType::isDynamic(sources) &&
+        count != sources * multiplier)
+      return op->emitOpError() << "result " << index << " has " << count << " rows; expected "
+                               << multiplier << " for each of the " << sources << " in "
+                               << source.getType();
+  }
+  return success();
 }
 
 static uint64_t getTensorBytes(RankedTensorType type, uint64_t rows) {

@@ -29,10 +29,15 @@ static int64_t getNumElements(ArrayRef<int64_t> shape) {
 }
 
 namespace {
-/// The walk over one weight's recipe.
+/// What a walk over a recipe is for.
+enum class Walk { Check, Values, Scales };
+
+/// The walk over one weight's recipe. To check it, a stack's first tensor is
+/// looked at only, and nothing is listed.
 class RecipeWalk {
 public:
-  RecipeWalk(WeightOp weight, bool scales) : weight(weight), scales(scales) {}
+  RecipeWalk(WeightOp weight, Walk walk)
+      : weight(weight), check(walk == Walk::Check), scales(walk == Walk::Scales) {}
 
   /// The runs of the node `recipe`, which stands for a tensor of `shape` (of
   /// codes, also when scales are listed).
@@ -50,6 +55,7 @@ private:
   SmallVector<int64_t> getListedShape(ArrayRef<int64_t> shape);
 
   WeightOp weight;
+  bool check;
   bool scales;
 };
 
@@ -123,6 +129,8 @@ Expected<SmallVector<Piece>> RecipeWalk::listStack(StackAttr stack, ArrayRef<int
     if (!one)
       return one.takeError();
     llvm::append_range(pieces, *one);
+    if (check)
+      break;
   }
   return pieces;
 }
@@ -165,7 +173,7 @@ Expected<SmallVector<Piece>> RecipeWalk::listConcat(ConcatAttr concat, ArrayRef<
     runElements.push_back(getNumElements(getListedShape(partShape)) / runs);
   }
   SmallVector<Piece> joined;
-  for (int64_t run = 0; run < runs; ++run)
+  for (int64_t run = 0; run < runs && !check; ++run)
     for (auto [reader, count] : llvm::zip(readers, runElements))
       reader.take(count, joined);
   return joined;
@@ -176,15 +184,32 @@ bool moec::moe::isComputed(WeightOp weight) { return isa<RopeTableAttr>(weight.g
 Expected<SmallVector<Piece>> moec::moe::listPieces(WeightOp weight, bool scales) {
   if (scales && !getScheme(weight.getType()))
     return makeError("weight '{0}' is not quantized and has no scales", weight.getSymName());
-  return RecipeWalk(weight, scales).list(weight.getRecipe(), getShape(weight.getType()));
+  return RecipeWalk(weight, scales ? Walk::Scales : Walk::Values)
+      .list(weight.getRecipe(), getShape(weight.getType()));
 }
 
 Expected<SmallVector<Leaf>> moec::moe::listLeaves(WeightOp weight) {
   if (isComputed(weight))
     return SmallVector<Leaf>();
-  RecipeWalk walk(weight, /*scales=*/false);
+  RecipeWalk walk(weight, Walk::Values);
   auto pieces = walk.list(weight.getRecipe(), getShape(weight.getType()));
   if (!pieces)
     return pieces.takeError();
   return std::move(walk.leaves);
+}
+
+Error moec::moe::checkRecipe(WeightOp weight) {
+  if (auto table = dyn_cast<RopeTableAttr>(weight.getRecipe())) {
+    auto expected = RankedTensorType::get({table.getPositions(), table.getRope().getDim()},
+                                          Float32Type::get(weight.getContext()));
+    if (weight.getType() == expected)
+      return Error::success();
+    return makeError("weight '{0}': its rope table has {1} positions and {2} columns of f32; got "
+                     "type {3}",
+                     weight.getSymName(), table.getPositions(), table.getRope().getDim(),
+                     weight.getType());
+  }
+  return RecipeWalk(weight, Walk::Check)
+      .list(weight.getRecipe(), getShape(weight.getType()))
+      .takeError();
 }

@@ -27,6 +27,9 @@ struct Leaf {
 /// True when the weight is computed from its recipe alone (a rope table).
 bool isComputed(WeightOp weight);
 
+/// Fails when the recipe does not fit the weight's type; the weight's verifier calls this.
+llvm::Error checkRecipe(WeightOp weight);
+
 /// The runs whose concatenation is the weight's buffer of codes (or values), or
 /// with `scales` its buffer of scales. Fails when the recipe does not fit the
 /// weight's type, or is computed.

@@ -33,11 +33,43 @@ void PlanDialect::initialize() {
 
 unsigned moec::plan::getNumBuffers(Type type) { return isa<moe::QTensorType>(type) ? 2 : 1; }
 
+/// The type that a part of a weight has as a buffer, or null.
+static Type getPartType(moe::WeightOp weight, Part part) {
+  auto quantized = dyn_cast<moe::QTensorType>(weight.getType());
+  if (part == Part::Values)
+    return quantized ? Type(quantized.getCodesType()) : weight.getType();
+  return quantized ? Type(quantized.getScalesType()) : Type();
+}
+
+LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto weight = symbols.lookupNearestSymbolFrom<moe::WeightOp>(*this, getSourceAttr());
+  if (!weight)
+    return emitOpError() << "no moe.weight named " << getSourceAttr();
+  Type expected = getPartType(weight, getPart());
+  if (!expected)
+    return emitOpError() << "is the scales of " << getSourceAttr()
+                         << ", which is not quantized: " << weight.getType();
+  if (getType() != expected) {
+    auto diagnostic = emitOpError()
+                      << "type " << getType() << " differs from " << expected << ", the "
+                      << stringifyPart(getPart()) << " of " << getSourceAttr();
+    diagnostic.attachNote(weight.getLoc()) << "weight declared here";
+    return diagnostic;
+  }
+  return success();
+}
+
 LogicalResult ProgramOp::verify() {
-  if (getMaxTokens() < 1 || getMaxSequences() < 1 || getMaxOutputRows() < 1)
-    return emitOpError() << "bounds must be positive; got tokens " << getMaxTokens()
-                         << ", sequences " << getMaxSequences() << ", output rows "
-                         << getMaxOutputRows();
+  if (int64_t(getMaxTokens()) < 1 || int64_t(getMaxSequences()) < 1 ||
+      int64_t(getMaxOutputRows()) < 1 || int64_t(getArenaBytes()) < 0)
+    return emitOpError() << "bounds must be positive and the arena not negative; got tokens "
+                         << int64_t(getMaxTokens()) << ", sequences " << int64_t(getMaxSequences())
+                         << ", output rows " << int64_t(getMaxOutputRows()) << ", arena "
+                         << int64_t(getArenaBytes());
+  if (getMaxSequences() > getMaxTokens() || getMaxOutputRows() > getMaxTokens())
+    return emitOpError() << "has " << getMaxSequences() << " sequences and " << getMaxOutputRows()
+                         << " output rows; expected at most one for each of its " << getMaxTokens()
+                         << " tokens";
   for (Operation &op : getBody().front())
     if (!isa<PlanDialect>(op.getDialect()))
       return emitOpError() << "holds only plan ops; got '" << op.getName() << "'";
@@ -45,11 +77,35 @@ LogicalResult ProgramOp::verify() {
 }
 
 LogicalResult ArenaOp::verify() {
+  int64_t offset = getOffset(), bytes = getBytes();
+  if (offset < 0 || bytes < 0)
+    return emitOpError() << "offset and bytes must not be negative; got " << offset << " and "
+                         << bytes;
   auto program = (*this)->getParentOfType<ProgramOp>();
-  uint64_t end = uint64_t(getOffset()) + uint64_t(getBytes());
-  if (program && end > uint64_t(program.getArenaBytes()))
-    return emitOpError() << "range ends at " << end << ", past the arena of "
-                         << program.getArenaBytes() << " bytes";
+  int64_t arena = program ? int64_t(program.getArenaBytes()) : 0;
+  if (program && (bytes > arena || offset > arena - bytes))
+    return emitOpError() << "range of " << bytes << " bytes at " << offset
+                         << " ends past the arena of " << arena << " bytes";
+  return success();
+}
+
+LogicalResult OutputOp::verify() {
+  if (int64_t(getIndex()) < 0 || int64_t(getBytes()) < 1)
+    return emitOpError() << "index must not be negative and bytes positive; got "
+                         << int64_t(getIndex()) << " and " << int64_t(getBytes());
+  return success();
+}
+
+LogicalResult CacheOp::verify() {
+  if (int64_t(getLayer()) < 0)
+    return emitOpError() << "layer must not be negative; got " << int64_t(getLayer());
+  return success();
+}
+
+LogicalResult LaunchOp::verify() {
+  if (int64_t(getBytes()) < 0 || int64_t(getFlops()) < 0)
+    return emitOpError() << "bytes and flops must not be negative; got " << int64_t(getBytes())
+                         << " and " << int64_t(getFlops());
   return success();
 }
 

@@ -53,7 +53,7 @@ def Plan_PartKind : I32EnumAttr<"Part", "which buffer of a weight", [
 }
 def Plan_PartAttr : EnumAttr<Plan_Dialect, Plan_PartKind, "part">;
 
-def Plan_WeightOp : Plan_Op<"weight", [Symbol]> {
+def Plan_WeightOp : Plan_Op<"weight", [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "one buffer of a weight, as the bundle stores it";
   let description = "`source` is the moe.weight; a quantized weight is two of these, values and scales.";
   let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$source, Plan_PartAttr:$part,
@@ -100,12 +100,14 @@ def Plan_OutputOp : Plan_BufferOp<"output"> {
   let summary = "output `index` of the entry (0: logits)";
   let arguments = (ins I64Attr:$index, I64Attr:$bytes);
   let assemblyFormat = "$index `bytes` $bytes attr-dict";
+  let hasVerifier = 1;
 }
 
 def Plan_CacheOp : Plan_BufferOp<"cache"> {
   let summary = "the key-value cache of a layer";
   let arguments = (ins I64Attr:$layer);
   let assemblyFormat = "$layer attr-dict";
+  let hasVerifier = 1;
 }
 
 def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -119,6 +121,7 @@ def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInt
   let assemblyFormat = [{
     $kernel `(` $buffers `)` `grid` $grid `bytes` $bytes `flops` $flops (`label` $label^)? attr-dict
   }];
+  let hasVerifier = 1;
 }
 
 #endif // MOEC_DIALECTS_PLAN_OPS_TD

@@ -54,10 +54,10 @@ static int runChecked(llvm::StringRef input, llvm::StringRef output,
     return parsed.setupPassPipeline(manager);
   });
   auto result = mlir::MlirOptMain(outputFile->os(), std::move(inputFile), registry, config);
-  if (mlir::failed(result))
+  if (mlir::failed(result) || failed)
     return 1;
   outputFile->keep();
-  return failed;
+  return 0;
 }
 
 int main(int argc, char **argv) {

@@ -18,8 +18,10 @@ protected:
 
   /// The weight `@w` of the given type and recipe.
   WeightOp parse(const std::string &type, const std::string &recipe) {
-    module = mlir::parseSourceString<mlir::ModuleOp>("moe.weight @w : " + type + " = " + recipe,
-                                                     &context);
+    // The verifier refuses what does not fit; here the functions themselves are tested.
+    mlir::ParserConfig config(&context, /*verifyAfterParse=*/false);
+    module =
+        mlir::parseSourceString<mlir::ModuleOp>("moe.weight @w : " + type + " = " + recipe, config);
     return *module->getOps<WeightOp>().begin();
   }
 
@@ -110,6 +112,19 @@ TEST_F(RecipeTest, WhatDoesNotFitIsSaid) {
       list("tensor<8x4xf32>", "#moe.rope_table<<dim = 4, theta = 1.0e4, layout = interleaved>, 8>"),
       "weight 'w': a rope table is computed, it cannot be packed or be a part of another "
       "weight");
+}
+
+TEST_F(RecipeTest, CheckingFindsTheSameFaultsWithoutListing) {
+  EXPECT_FALSE(
+      bool(checkRecipe(parse("tensor<1000000000000x2xf32>", "#moe.stack<\"{}\", 1000000000000>"))));
+  EXPECT_EQ(llvm::toString(checkRecipe(parse("tensor<3x2xf32>", "#moe.stack<\"{}\", 4>"))),
+            "weight 'w': a stack of 4 tensors cannot have shape [3, 2]; its axis 0 counts the "
+            "tensors");
+  EXPECT_EQ(llvm::toString(checkRecipe(
+                parse("tensor<8x6xf32>",
+                      "#moe.rope_table<<dim = 4, theta = 1.0e4, layout = interleaved>, 8>"))),
+            "weight 'w': its rope table has 8 positions and 4 columns of f32; got type "
+            "tensor<8x6xf32>");
 }
 
 TEST_F(RecipeTest, LeavesCarryTheirTypes) {
