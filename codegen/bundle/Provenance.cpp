@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 #include <xxhash.h>
@@ -34,8 +35,15 @@ static Expected<std::string> describeWeights(StringRef path) {
   return formatv("header {0}, {1} bytes", hashText(header), bytes.size()).str();
 }
 
-KeyValues moec::bundle::listTextFiles(const Checkpoint &checkpoint) {
-  KeyValues files = {{"config.json", checkpoint.config().dump(2) + "\n"}};
+Expected<KeyValues> moec::bundle::listTextFiles(const Checkpoint &checkpoint) {
+  std::string config = checkpoint.config().dump(2) + "\n";
+  if (sys::fs::exists(checkpoint.configPath())) {
+    auto text = readTextFile(checkpoint.configPath(), /*limit=*/4 << 20);
+    if (!text)
+      return text.takeError();
+    config = std::move(*text);
+  }
+  KeyValues files = {{"config.json", std::move(config)}};
   auto add = [&](const char *name, const std::optional<std::string> &text) {
     if (text)
       files.emplace_back(name, *text);
@@ -47,8 +55,11 @@ KeyValues moec::bundle::listTextFiles(const Checkpoint &checkpoint) {
 }
 
 Expected<KeyValues> moec::bundle::describeSources(const Checkpoint &checkpoint) {
+  auto texts = listTextFiles(checkpoint);
+  if (!texts)
+    return texts.takeError();
   KeyValues sources;
-  for (const auto &[name, text] : listTextFiles(checkpoint))
+  for (const auto &[name, text] : *texts)
     sources.emplace_back(name, hashOf(text));
   for (const auto &shard : checkpoint.shards()) {
     auto description = describeWeights(shard->path());

@@ -16,8 +16,9 @@ using KeyValues = std::vector<std::pair<std::string, std::string>>;
 /// the same bundle anywhere.
 llvm::Expected<KeyValues> describeSources(const frontend::Checkpoint &checkpoint);
 
-/// The texts that a bundle carries: the tokenizer and its like, as they are.
-KeyValues listTextFiles(const frontend::Checkpoint &checkpoint);
+/// The texts that a bundle carries: the config, the tokenizer and its like, as
+/// they are. A preset's config is printed anew.
+llvm::Expected<KeyValues> listTextFiles(const frontend::Checkpoint &checkpoint);
 
 /// "xxh3-128:" and 32 hexadecimal digits.
 std::string hashText(llvm::ArrayRef<uint8_t> bytes);

@@ -113,6 +113,9 @@ Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const Co
   auto provenance = describeSources(checkpoint);
   if (!provenance)
     return provenance.takeError();
+  auto files = listTextFiles(checkpoint);
+  if (!files)
+    return files.takeError();
 
   auto writer = BundleWriter::create(request.folder);
   if (!writer)
@@ -125,7 +128,7 @@ Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const Co
     return error;
   parts.compiler = request.compiler;
   parts.provenance = std::move(*provenance);
-  parts.files = listTextFiles(checkpoint);
+  parts.files = std::move(*files);
   parts.maxBatch = request.maxBatch;
   parts.segments = (*writer)->segments().vec();
   parts.image = &image;

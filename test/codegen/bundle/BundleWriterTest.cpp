@@ -80,6 +80,17 @@ TEST(BundleWriter, AFailureKeepsTheBundleThatWasThere) {
   EXPECT_EQ(countFiles(folder.path()), 1u);
 }
 
+TEST(BundleWriterDeathTest, AnInterruptLeavesNothingBehind) {
+  TestFolder folder;
+  auto interrupted = [&] {
+    auto writer = valueOf(BundleWriter::create(folder.path()));
+    EXPECT_EQ(countFiles(folder.path()), 1u);
+    std::raise(SIGINT);
+  };
+  EXPECT_EXIT(interrupted(), testing::KilledBySignal(SIGINT), "");
+  EXPECT_EQ(countFiles(folder.path()), 0u);
+}
+
 TEST(BundleWriter, RefusesAFileAsFolder) {
   TestFolder folder;
   EXPECT_HAS(errorOf(BundleWriter::create(folder.write("file", "x"))), "file' is not a folder");
