@@ -245,4 +245,17 @@ TEST(MatmulErrors, OtherEpilogue) {
             std::string::npos);
 }
 
+TEST(MatmulErrors, OpsBeforeTheProduct) {
+  std::string text = LinearText{.columns = 40, .depth = 40, .add = true}.str();
+  text = replace(text, "%0 = moe.linear %x,",
+                 "%2 = moe.add %x, %x : tensor<?x40xf32>\n%0 = moe.linear %2,");
+  EXPECT_NE(getFailure(text).find("have no prologue ops"), std::string::npos);
+}
+
+TEST(MatmulErrors, YieldsAnArgument) {
+  std::string text = LinearText{.columns = 40, .depth = 40, .add = true}.str();
+  text = replace(text, "kern.yield %1", "kern.yield %r");
+  EXPECT_NE(getFailure(text).find("yields what it computes, not an argument"), std::string::npos);
+}
+
 } // namespace

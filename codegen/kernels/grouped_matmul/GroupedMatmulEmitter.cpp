@@ -67,10 +67,12 @@ public:
     auto &b = tile.b;
     auto linear = findHero<moe::GroupedLinearOp>(tile.kernel);
     DotSizes sizes = DotSizes::get(tile);
+    auto epilogue = Epilogue::get(tile, linear, sizes.lanes);
+    if (failed(epilogue))
+      return failure();
     auto x = OperandReader::get(tile, linear.getX(), sizes.lanes);
     auto weight = OperandReader::get(tile, linear.getWeight(), sizes.lanes);
-    auto epilogue = Epilogue::get(tile, linear, sizes.lanes);
-    if (failed(x) || failed(weight) || failed(epilogue))
+    if (failed(x) || failed(weight))
       return failure();
     DotTile dot(tile, *x, *weight, sizes);
 

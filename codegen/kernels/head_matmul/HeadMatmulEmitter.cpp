@@ -77,10 +77,12 @@ public:
     auto op = findHero<moe::HeadLinearOp>(tile.kernel);
     int64_t lanes = tile.getScheduleSize("vector"), columns = tile.getScheduleSize("columns"),
             tokens = tile.getScheduleSize("tokens");
+    auto epilogue = Epilogue::get(tile, op, lanes);
+    if (failed(epilogue))
+      return failure();
     auto x = OperandReader::get(tile, op.getX(), lanes);
     auto weight = OperandReader::get(tile, op.getWeight(), lanes);
-    auto epilogue = Epilogue::get(tile, op, lanes);
-    if (failed(x) || failed(weight) || failed(epilogue))
+    if (failed(x) || failed(weight))
       return failure();
 
     auto &b = tile.b;

@@ -13,9 +13,7 @@ using namespace moec::codegen;
 
 FailureOr<OperandReader> OperandReader::get(TileFunction &tile, Value value, int64_t lanes) {
   Buffer buffer = tile.getArgument(value);
-  if (!buffer)
-    return tile.kernel.emitError() << "matrix operands must be arguments of the kernel; one is "
-                                      "computed in it";
+  assert(buffer && "a matrix kernel has no ops before its product");
   OperandReader reader(tile);
   reader.data = buffer.data;
   reader.scales = buffer.scales;
@@ -34,10 +32,6 @@ FailureOr<OperandReader> OperandReader::get(TileFunction &tile, Value value, int
       return tile.kernel.emitError() << "the host's matrix kernels read f8E4M3FN codes with f32 "
                                         "scales in blocks of 32 n columns; got "
                                      << scheme;
-  } else if (!isa<Float32Type, BFloat16Type, Float16Type>(reader.element)) {
-    return tile.kernel.emitError() << "the host's matrix kernels read f32, bf16, f16 and "
-                                      "quantized operands; got "
-                                   << reader.element;
   }
   return reader;
 }
@@ -65,10 +59,16 @@ Value OperandReader::loadScale(Value row, Value block) const {
   return arith::MulFOp::create(b, scale, constantFloat(b, 256));
 }
 
+/// What vectors of stored elements hold. Narrow floats travel as integers, whose shuffles
+/// every x86 has.
+Type OperandReader::getStorage() const {
+  return element.isF32() ? element : tile->b.getIntegerType(element.getIntOrFloatBitWidth());
+}
+
 /// A tail in pieces of falling powers of two, put into a vector of zeros.
 Value OperandReader::loadPieces(Value row, Value column, int64_t count) const {
   auto &b = tile->b;
-  Type storage = isQuantized() ? b.getI8Type() : element;
+  Type storage = getStorage();
   auto whole = VectorType::get({getStep()}, storage);
   Value result = arith::ConstantOp::create(b, b.getZeroAttr(whole));
   int64_t done = 0;
@@ -77,7 +77,7 @@ Value OperandReader::loadPieces(Value row, Value column, int64_t count) const {
       continue;
     Value piece = vector::LoadOp::create(b, VectorType::get({width}, element), data,
                                          at(row, addIndex(b, column, done)));
-    if (isQuantized())
+    if (storage != element)
       piece = vector::BitCastOp::create(b, VectorType::get({width}, storage), piece);
     result = vector::InsertStridedSliceOp::create(b, piece, result, ArrayRef<int64_t>{done},
                                                   ArrayRef<int64_t>{1});
@@ -92,8 +92,8 @@ Value OperandReader::loadStored(Value row, Value column, int64_t count) const {
     return loadPieces(row, column, count);
   Value stored =
       vector::LoadOp::create(b, VectorType::get({getStep()}, element), data, at(row, column));
-  if (isQuantized())
-    stored = vector::BitCastOp::create(b, VectorType::get({getStep()}, b.getI8Type()), stored);
+  if (getStorage() != element)
+    stored = vector::BitCastOp::create(b, VectorType::get({getStep()}, getStorage()), stored);
   return stored;
 }
 
@@ -101,17 +101,30 @@ Value OperandReader::loadElement(Value row, Value column) const {
   return loadFloat(tile->b, data, at(row, column));
 }
 
+/// The floats of `lanes` stored elements from `offset` on.
+Value OperandReader::unpackHalf(Value stored, int64_t offset) const {
+  auto &b = tile->b;
+  Value part = vector::ExtractStridedSliceOp::create(
+      b, stored, ArrayRef<int64_t>{offset}, ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{1});
+  VectorType floats = floatVector(b, lanes);
+  if (element.isF32())
+    return part;
+  if (element.isF16()) {
+    part = vector::BitCastOp::create(b, floats.clone(element), part);
+    return arith::ExtFOp::create(b, floats, part);
+  }
+  VectorType words = floats.clone(b.getI32Type());
+  Value sixteen =
+      arith::ConstantOp::create(b, DenseElementsAttr::get(words, b.getI32IntegerAttr(16)));
+  Value bits = arith::ShLIOp::create(b, arith::ExtUIOp::create(b, words, part), sixteen);
+  return vector::BitCastOp::create(b, floats, bits);
+}
+
 Chunk OperandReader::unpack(Value stored, bool exactNan) const {
   auto &b = tile->b;
   VectorType floats = floatVector(b, lanes);
-  if (!isQuantized()) {
-    auto half = [&](int64_t offset) -> Value {
-      Value part = vector::ExtractStridedSliceOp::create(
-          b, stored, ArrayRef<int64_t>{offset}, ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{1});
-      return element.isF32() ? part : arith::ExtFOp::create(b, floats, part).getResult();
-    };
-    return {half(0), half(lanes)};
-  }
+  if (!isQuantized())
+    return {unpackHalf(stored, 0), unpackHalf(stored, lanes)};
 
   auto words = VectorType::get({lanes}, b.getI16Type());
   auto splat = [&](int16_t value) -> Value {

@@ -23,8 +23,8 @@ struct Chunk {
 
 class OperandReader {
 public:
-  /// A reader of the kernel argument `value`, `lanes` f32 wide; reports at the
-  /// defining kernel and fails for types that it cannot read.
+  /// A reader of the kernel argument `value`, `lanes` f32 wide; reports quantization schemes
+  /// that it cannot read at the kernel.
   static mlir::FailureOr<OperandReader> get(TileFunction &tile, mlir::Value value, int64_t lanes);
 
   /// The same operand with the leading index of a stack [E, N, K] fixed.
@@ -81,6 +81,8 @@ public:
 private:
   OperandReader(TileFunction &tile) : tile(&tile) {}
   mlir::SmallVector<mlir::Value> at(mlir::Value row, mlir::Value column) const;
+  mlir::Type getStorage() const;
+  mlir::Value unpackHalf(mlir::Value stored, int64_t offset) const;
   mlir::Value loadPieces(mlir::Value row, mlir::Value column, int64_t count) const;
 
   TileFunction *tile;
