@@ -22,7 +22,7 @@ static uint64_t getCacheRowBytes(Value cache) {
   return type.getWidth() * type.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
-/// Bytes of `value` that one use of it touches.
+/// Bytes of `value` that one use of it touches, cached context aside.
 static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, const Bounds &bounds) {
   Value value = use.get();
   auto rowsOf = [&](Value other) { return rowsAt(bounds, analysis, other); };
@@ -47,9 +47,13 @@ static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, const 
       .Case([&](moe::CacheAppendOp op) {
         return isCache ? rowsOf(op.getRows()) * getCacheRowBytes(value) : all;
       })
-      .Default([&](Operation *) {
-        return isCache ? bounds.sequences * bounds.context * getCacheRowBytes(value) : all;
-      });
+      .Default(all);
+}
+
+/// Bytes that one use of `value` reads for each cached token.
+static uint64_t getContextBytes(OpOperand &use) {
+  bool reads = isa<moe::CacheType>(use.get().getType()) && !isa<moe::CacheAppendOp>(use.getOwner());
+  return reads ? getCacheRowBytes(use.get()) : 0;
 }
 
 static bool isBlockTable(Type type) {
@@ -63,11 +67,14 @@ FailureOr<KernelCost> moec::passes::getKernelCost(kern::KernelOp kernel, const B
     return failure();
   KernelCost cost;
   for (BlockArgument argument : kernel.getBody().getArguments()) {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, contextBytes = 0;
     if (!isBlockTable(argument.getType()))
-      for (OpOperand &use : argument.getUses())
+      for (OpOperand &use : argument.getUses()) {
         bytes = std::max(bytes, getUsedBytes(use, *analysis, bounds));
+        contextBytes = std::max(contextBytes, getContextBytes(use));
+      }
     cost.bytes += bytes;
+    cost.contextBytes += contextBytes;
   }
   for (Value result : kernel.getYielded())
     if (!isa<moe::CacheType>(result.getType()))

@@ -260,7 +260,8 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
                << launch.kernel.getSymName();
       SmallVector<Value> buffers = emitter.getBuffers(launch, builder);
       plan::LaunchOp::create(builder, launch.launch.getLoc(), launch.launch.getKernel(), buffers,
-                             grid, cost->second.bytes, cost->second.flops,
+                             grid, cost->second.bytes, cost->second.contextBytes,
+                             cost->second.flops,
                              launch.launch.getLabelAttr());
     }
     return success();

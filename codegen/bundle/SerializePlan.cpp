@@ -206,7 +206,7 @@ FailureOr<Offset<fb::Launch>> Serializer::addLaunch(plan::ProgramOp program,
   if (auto text = launch.getLabel())
     label = builder.CreateSharedString(text->str());
   return fb::CreateLaunch(builder, kernel, builder.CreateVectorOfStructs(args), &grid, label,
-                          launch.getBytes(), launch.getFlops());
+                          launch.getBytes(), launch.getContextBytes(), launch.getFlops());
 }
 
 /// Entries in the order of the module, programs by rising token bounds.

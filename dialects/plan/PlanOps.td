@@ -114,12 +114,14 @@ def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInt
   let summary = "run a kernel over a grid of tiles";
   let description = [{
     Buffers in the order of the kernel ABI (docs/contracts.md). `bytes` and `flops` are what the launch
-    must move and compute at the program's bounds.
+    must move and compute at the program's bounds; `context_bytes` come on top for each cached token of each sequence.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Plan_BufferType>:$buffers, Plan_Grid:$grid,
-                       I64Attr:$bytes, I64Attr:$flops, OptionalAttr<StrAttr>:$label);
+                       I64Attr:$bytes, DefaultValuedAttr<I64Attr, "0">:$context_bytes,
+                       I64Attr:$flops, OptionalAttr<StrAttr>:$label);
   let assemblyFormat = [{
-    $kernel `(` $buffers `)` `grid` $grid `bytes` $bytes `flops` $flops (`label` $label^)? attr-dict
+    $kernel `(` $buffers `)` `grid` $grid `bytes` $bytes (`+` $context_bytes^ `per_cached_token`)?
+    `flops` $flops (`label` $label^)? attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -32,6 +32,7 @@ static Json launchJson(const fb::Manifest &m, const fb::Launch &launch) {
           {"args", args},
           {"grid", gridText(*launch.grid())},
           {"bytes", launch.bytes()},
+          {"context_bytes", launch.context_bytes()},
           {"flops", launch.flops()}};
 }
 

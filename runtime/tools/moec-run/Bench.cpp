@@ -87,13 +87,19 @@ private:
     }
   }
 
+  /// Bytes that a launch must move with the benchmark's context, as the compiler counted them.
+  uint64_t launchBytes(const fb::Launch &launch) const {
+    uint64_t sequences = std::min<uint64_t>(options.batch, session.lastProgram()->max_sequences());
+    return launch.bytes() + launch.context_bytes() * sequences * options.context;
+  }
+
   /// Bytes that one step must move, as the compiler counted them; a batch
   /// above the largest bucket runs it several times.
   uint64_t stepBytes() const {
     const fb::Program &p = *session.lastProgram();
     uint64_t bytes = 0;
     for (const fb::Launch *launch : *p.launches())
-      bytes += launch->bytes();
+      bytes += launchBytes(*launch);
     uint64_t perRun = std::min(p.max_sequences(), p.max_output_rows());
     return bytes * ((options.batch + perRun - 1) / perRun);
   }
@@ -125,10 +131,10 @@ std::string optional(const flatbuffers::String *s) { return s ? s->str() : ""; }
 Json Bench::launchRow(size_t index) const {
   const fb::Launch &launch = *session.lastProgram()->launches()->Get(index);
   const fb::Kernel &kernel = *model.manifest().kernels()->Get(launch.kernel());
-  double rate = double(launch.bytes()) / launchMedians[index];
+  double rate = double(launchBytes(launch)) / launchMedians[index];
   return {{"label", optional(launch.label())}, {"kernel", kernel.symbol()->str()},
           {"hero", optional(kernel.hero())},   {"microseconds", launchMedians[index] * 1e6},
-          {"bytes", launch.bytes()},           {"bytes_per_second", rate},
+          {"bytes", launchBytes(launch)},           {"bytes_per_second", rate},
           {"fraction", rate / readBandwidth}};
 }
 
