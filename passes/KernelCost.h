@@ -15,7 +15,7 @@ struct Bounds {
 };
 
 struct KernelCost {
-  uint64_t bytes = 0; // from and to main memory, each buffer once, cached context aside
+  uint64_t bytes = 0;        // from and to main memory, each buffer once, cached context aside
   uint64_t contextBytes = 0; // further bytes for each cached token of each sequence
   uint64_t flops = 0;
 };

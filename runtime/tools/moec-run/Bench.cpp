@@ -134,7 +134,7 @@ Json Bench::launchRow(size_t index) const {
   double rate = double(launchBytes(launch)) / launchMedians[index];
   return {{"label", optional(launch.label())}, {"kernel", kernel.symbol()->str()},
           {"hero", optional(kernel.hero())},   {"microseconds", launchMedians[index] * 1e6},
-          {"bytes", launchBytes(launch)},           {"bytes_per_second", rate},
+          {"bytes", launchBytes(launch)},      {"bytes_per_second", rate},
           {"fraction", rate / readBandwidth}};
 }
 
