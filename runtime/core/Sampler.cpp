@@ -110,9 +110,11 @@ int32_t Sampler::sample(std::span<const float> logits) {
   for (const Candidate &c : candidates)
     total += c.p;
   double target = random.uniform() * total, sum = 0;
-  for (const Candidate &c : candidates)
-    if ((sum += c.p) > target)
+  for (const Candidate &c : candidates) {
+    sum += c.p;
+    if (sum > target)
       return c.id;
+  }
   return candidates.back().id;
 }
 

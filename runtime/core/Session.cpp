@@ -137,6 +137,7 @@ std::vector<const float *> Session::step(std::span<const Feed> feeds) {
     rest = rest.subspan(count);
   }
   std::vector<const float *> rows;
+  rows.reserve(feeds.size());
   for (size_t i = 0; i < feeds.size(); ++i)
     rows.push_back(logits.data() + i * model.vocabSize());
   return rows;

@@ -75,7 +75,7 @@ template <typename F> moert_status guarded(F &&f) {
   }
 }
 
-void need(const void *pointer, const char *name) {
+template <typename T> void need(T *pointer, const char *name) {
   if (!pointer)
     fail(ErrorKind::Argument, name, " is NULL");
 }
@@ -96,6 +96,7 @@ void store(const Values &values, T *out, size_t capacity, size_t *count) {
 } // namespace
 
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): parameters are named as in moert.h
 
 const char *moert_last_error(void) { return lastError.c_str(); }
 
@@ -229,4 +230,5 @@ moert_status moert_sample(moert_sampler *sampler, const float *logits, uint32_t 
   });
 }
 
+// NOLINTEND(readability-identifier-naming)
 } // extern "C"

@@ -84,7 +84,7 @@ public:
   size_t bytes() const { return size; }
 
 private:
-  void swap(DeviceBuffer &other) {
+  void swap(DeviceBuffer &other) noexcept {
     std::swap(device, other.device);
     std::swap(base, other.base);
     std::swap(size, other.size);

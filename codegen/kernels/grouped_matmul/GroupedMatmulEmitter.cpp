@@ -40,14 +40,8 @@ Expert findExpert(ImplicitLocOpBuilder &b, Value offsets, Value ordinal) {
   return {found[2], found[3], found[4]};
 }
 
-class GroupedMatmulEmitter : public KernelEmitter {
+class GroupedMatmulEmitter : public MatrixEmitter {
 public:
-  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
-    if (before)
-      return "the host's matrix kernels read their operands from memory";
-    return Epilogue::refuse(op);
-  }
-
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     ArrayRef<int64_t> shape = getWeightShape(kernel);

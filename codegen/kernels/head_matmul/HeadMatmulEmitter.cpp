@@ -48,14 +48,8 @@ Place getPlace(TileFunction &tile, moe::HeadLinearOp op, int64_t columns, int64_
   return place;
 }
 
-class HeadMatmulEmitter : public KernelEmitter {
+class HeadMatmulEmitter : public MatrixEmitter {
 public:
-  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
-    if (before)
-      return "the host's matrix kernels read their operands from memory";
-    return Epilogue::refuse(op);
-  }
-
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     auto op = findHero<moe::HeadLinearOp>(kernel);

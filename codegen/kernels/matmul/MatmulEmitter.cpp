@@ -13,14 +13,8 @@ using namespace moec::codegen;
 
 namespace {
 
-class MatmulEmitter : public KernelEmitter {
+class MatmulEmitter : public MatrixEmitter {
 public:
-  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
-    if (before)
-      return "the host's matrix kernels read their operands from memory";
-    return Epilogue::refuse(op);
-  }
-
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     auto linear = findHero<moe::LinearOp>(kernel);

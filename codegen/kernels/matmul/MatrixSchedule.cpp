@@ -1,13 +1,20 @@
-// Schedules of the matrix kernels.
+// Fusion and schedules of the matrix kernels.
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
 #include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/matmul/Epilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
+
+std::optional<std::string> MatrixEmitter::refuseFusion(Operation *op, bool before) const {
+  if (before)
+    return "the host's matrix kernels read their operands from memory";
+  return Epilogue::refuse(op);
+}
 
 int64_t moec::codegen::getBlockMultiple(kern::KernelOp kernel) {
   int64_t multiple = 32;

@@ -1,10 +1,16 @@
-// What the matrix kernels of the host share beside the inner loops: schedules,
-// blocks of columns and the run-time size that their rows count.
+// What the matrix kernels of the host share beside the inner loops: what they
+// fuse, schedules, blocks of columns and the run-time size that their rows count.
 #pragma once
 
 #include "codegen/kernels/Emitter.h"
 
 namespace moec::codegen {
+
+/// What the emitters of matrix kernels answer alike.
+class MatrixEmitter : public KernelEmitter {
+public:
+  std::optional<std::string> refuseFusion(mlir::Operation *op, bool before) const override;
+};
 
 /// The schedules of a kernel whose tiles are DotTiles over a weight [.., columns, depth].
 llvm::SmallVector<Candidate> getDotCandidates(kern::KernelOp kernel, const Machine &machine,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdarg>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,7 @@ using Json = nlohmann::json;
 
 double percentile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
-  return values[size_t(share * double(values.size() - 1) + 0.5)];
+  return values[std::lround(share * double(values.size() - 1))];
 }
 
 class Bench {
