@@ -261,8 +261,7 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
       SmallVector<Value> buffers = emitter.getBuffers(launch, builder);
       plan::LaunchOp::create(builder, launch.launch.getLoc(), launch.launch.getKernel(), buffers,
                              grid, cost->second.bytes, cost->second.contextBytes,
-                             cost->second.flops,
-                             launch.launch.getLabelAttr());
+                             cost->second.flops, launch.launch.getLabelAttr());
     }
     return success();
   }
