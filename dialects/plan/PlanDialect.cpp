@@ -103,9 +103,10 @@ LogicalResult CacheOp::verify() {
 }
 
 LogicalResult LaunchOp::verify() {
-  if (int64_t(getBytes()) < 0 || int64_t(getFlops()) < 0)
-    return emitOpError() << "bytes and flops must not be negative; got " << int64_t(getBytes())
-                         << " and " << int64_t(getFlops());
+  int64_t bytes = getBytes(), contextBytes = getContextBytes(), flops = getFlops();
+  if (bytes < 0 || contextBytes < 0 || flops < 0)
+    return emitOpError() << "bytes, context_bytes and flops must not be negative; got " << bytes
+                         << ", " << contextBytes << " and " << flops;
   return success();
 }
 

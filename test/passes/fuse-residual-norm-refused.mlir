@@ -32,24 +32,6 @@ module attributes {kern.target = "test:quantize"} {
 
 // -----
 
-module attributes {kern.target = "test"} {
-  // The group would have to stand before the first reader of the sum, where
-  // the norm's weight is not there yet.
-  // CHECK-LABEL: @no_one_place
-  // CHECK-NOT: kern.group
-  // CHECK: return
-  func.func @no_one_place(%x: tensor<?x8xf32>, %w: tensor<16xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
-    %0 = moe.add %x, %x : tensor<?x8xf32>
-    %1 = moe.swiglu %0, %x : tensor<?x8xf32>
-    %2 = moe.slice %w {offset = 4 : i64} : (tensor<16xf32>) -> tensor<8xf32>
-    // expected-remark @below {{a result is used before all operands of the group are there}}
-    %3 = moe.rms_norm %0, %2 {epsilon = 1.0e-6 : f64} : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
-    return %1, %3 : tensor<?x8xf32>, tensor<?x8xf32>
-  }
-}
-
-// -----
-
 // expected-error @below {{module has no 'kern.target' attribute}}
 module {
 }

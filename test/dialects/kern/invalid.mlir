@@ -43,6 +43,7 @@ func.func @f(%x: tensor<?x4xf32>) {
 
 // expected-error @+1 {{'kern.kernel' op yields () but has results ('tensor<?x4xf32>')}}
 kern.kernel @k() -> tensor<?x4xf32> attributes {hero = #kern.hero<rows>, rows = [unit], row_strides = array<i64: 4>} {
+  kern.yield
 }
 
 // -----
@@ -50,6 +51,7 @@ kern.kernel @k() -> tensor<?x4xf32> attributes {hero = #kern.hero<rows>, rows = 
 // expected-error @+1 {{'kern.kernel' op holds only moe ops; got 'func.call'}}
 kern.kernel @k() attributes {hero = #kern.hero<rows>, rows = [], row_strides = array<i64>} {
   func.call @f() : () -> ()
+  kern.yield
 }
 func.func private @f()
 
@@ -65,23 +67,26 @@ kern.kernel @k(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {
 
 // expected-error @+1 {{'kern.kernel' op needs rows and row_strides for each of its 1 arguments and results; got 1 and 0}}
 kern.kernel @k(%x: tensor<?x4xf32>) attributes {hero = #kern.hero<rows>, rows = [unit], row_strides = array<i64>} {
+  kern.yield
 }
 
 // -----
 
 // expected-error @+1 {{'kern.kernel' op rows must be #kern.rows or unit; got 7 : i64}}
 kern.kernel @k(%x: tensor<?x4xf32>) attributes {hero = #kern.hero<rows>, rows = [7], row_strides = array<i64: 4>} {
+  kern.yield
 }
 
 // -----
 
 // expected-error @+1 {{'kern.kernel' op row stride 3 of value 0 is less than its 4 columns}}
 kern.kernel @k(%x: tensor<?x4xf32>) attributes {hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 1>], row_strides = array<i64: 3>} {
+  kern.yield
 }
 
 // -----
 
-// expected-error @+1 {{'kern.kernel' op expects region #0 to have 1 blocks}}
+// expected-error @+1 {{'kern.kernel' op region #0 ('body') failed to verify constraint: region with 1 blocks}}
 kern.kernel @k() attributes {hero = #kern.hero<rows>, rows = [], row_strides = array<i64>}
 
 // -----
@@ -96,6 +101,7 @@ func.func @f() {
 
 // expected-note @+1 {{kernel declared here}}
 kern.kernel @k() attributes {hero = #kern.hero<rows>, rows = [], row_strides = array<i64>} {
+  kern.yield
 }
 func.func @f(%x: tensor<?x4xf32>) {
   // expected-error @+1 {{'kern.launch' op type '(tensor<?x4xf32>) -> ()' differs from the kernel's '() -> ()'}}

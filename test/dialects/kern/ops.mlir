@@ -13,11 +13,12 @@ kern.kernel @k(%x: tensor<?x8xf32>, %c: !moe.cache<8xf32, page = 4>) -> tensor<?
 
 // CHECK: kern.kernel @nothing() attributes
 kern.kernel @nothing() attributes {hero = #kern.hero<rows>, rows = [], row_strides = array<i64>} {
+  kern.yield
 }
 
 // CHECK-LABEL: func.func @f
 func.func @f(%x: tensor<?x8xf32>, %c: !moe.cache<8xf32, page = 4>) -> tensor<?x8xf32> {
-  // CHECK: kern.group hero <matmul> schedule <{row_tile = 4 : i64}> label "here" {
+  // CHECK: kern.group hero <matmul> schedule<{row_tile = 4 : i64}> label "here" {
   %0 = kern.group hero <matmul> schedule <{row_tile = 4 : i64}> label "here" {
     %1 = moe.add %x, %x : tensor<?x8xf32>
     kern.yield %1 : tensor<?x8xf32>

@@ -88,6 +88,7 @@ plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
 
 kern.kernel @k(%x: !moe.qtensor<?x128xf8E4M3FN, block = [1, 128], scale = f32>) attributes {
     hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 1>], row_strides = array<i64: 128>} {
+  kern.yield
 }
 plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
   %0 = plan.arena 0 bytes 64
@@ -98,8 +99,9 @@ plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
 // -----
 
 kern.kernel @k() attributes {hero = #kern.hero<rows>, rows = [], row_strides = array<i64>} {
+  kern.yield
 }
 plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
-  // expected-error @+1 {{'plan.launch' op bytes and flops must not be negative; got -1 and 0}}
+  // expected-error @+1 {{'plan.launch' op bytes, context_bytes and flops must not be negative; got -1, 0 and 0}}
   plan.launch @k() grid #kern.grid<dim = tokens> bytes -1 flops 0
 }

@@ -42,6 +42,8 @@ plan.program @decode_4 entry "decode" tokens 4 sequences 4 output_rows 2 arena 4
   %4 = plan.input output_rows
   // CHECK: plan.output 0 bytes 4096
   %o = plan.output 0 bytes 4096
-  // CHECK: plan.launch @k(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) grid #kern.grid<dim = tokens, divisor = 4> bytes 1024 flops 128 label "here"
+  // CHECK: plan.launch @k(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) grid <dim = tokens, divisor = 4> bytes 1024 flops 128 label "here"
   plan.launch @k(%x, %w, %s, %c, %y) grid #kern.grid<dim = tokens, divisor = 4> bytes 1024 flops 128 label "here"
+  // CHECK: plan.launch @k({{.*}}) grid <dim = one> bytes 1024 + 64 per_cached_token flops 128
+  plan.launch @k(%x, %w, %s, %c, %y) grid #kern.grid<dim = one> bytes 1024 + 64 per_cached_token flops 128
 }

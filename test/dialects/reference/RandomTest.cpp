@@ -114,7 +114,7 @@ TEST_F(RandomTest, KernelRowsCountRows) {
   parse(R"(
     kern.kernel @f(%x: tensor<?x4xf32>, %q: !moe.qtensor<?x130xf8E4M3FN, block = [1, 128], scale = f32>) attributes {
         hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 3>, #kern.rows<output_rows * 1>],
-        row_strides = array<i64: 4, 4>} {
+        row_strides = array<i64: 4, 130>} {
       kern.yield
     })");
   auto in = llvm::cantFail(

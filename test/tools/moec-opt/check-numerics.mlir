@@ -1,9 +1,9 @@
 // RUN: moec-opt %s --split-entries --expand-experts --check-numerics -o /dev/null 2>&1 | FileCheck %s --implicit-check-not=error:
 // RUN: moec-opt %s --split-entries --check-numerics --numerics-dims=tokens=1,sequences=1,output_rows=1 -o %t.mlir
 // RUN: moec-opt %s --split-entries -o - | diff - %t.mlir
-// RUN: not moec-opt %s --quantize-activations=mode=quantized --check-numerics -o %t.none 2>&1 | FileCheck %s --check-prefix=WORSE
+// RUN: not moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics -o %t.none 2>&1 | FileCheck %s --check-prefix=WORSE
 // RUN: not test -e %t.none
-// RUN: moec-opt %s --quantize-activations=mode=quantized --check-numerics --numerics-tolerance=0.1 -o /dev/null
+// RUN: moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics --numerics-tolerance=0.1 -o /dev/null
 // RUN: moec-opt %s --symbol-dce --check-numerics -o /dev/null 2>&1 | FileCheck %s --check-prefix=DROPPED
 // RUN: moec-opt %s --canonicalize --check-numerics -o /dev/null 2>&1 | count 0
 
