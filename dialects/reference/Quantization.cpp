@@ -22,14 +22,16 @@ Tensor Quantized::dequantize() const {
   return result;
 }
 
-/// Codes and scale of x[0 .. size).
+/// Codes and scale of x[0 .. size). The one place where f32 is the meaning, not
+/// an approximation: weights of few bits make values that lie on a tie between two codes, and the
+/// published code decides them by its quotient in f32.
 static double quantizeBlock(const double *x, int64_t size, mlir::Type scaleType, double *codes) {
-  double amax = 0;
+  float amax = 0;
   for (int64_t i = 0; i < size; ++i)
-    amax = std::max(amax, std::abs(x[i]));
-  double scale = roundTo(scaleType, std::max(amax, 1e-4) / 448);
+    amax = std::max(amax, std::abs(float(x[i])));
+  double scale = roundTo(scaleType, std::max(double(amax), 1e-4) / 448);
   for (int64_t i = 0; i < size; ++i)
-    codes[i] = SmallFloat::e4m3().round(x[i] / scale);
+    codes[i] = SmallFloat::e4m3().round(float(x[i]) / float(scale));
   return scale;
 }
 

@@ -40,6 +40,13 @@ TEST_F(QuantizationTest, TiesGoToEven) {
   EXPECT_EQ(q.codes.data, (std::vector<double>{448, 16, 20, 20, 0}));
 }
 
+TEST_F(QuantizationTest, TiesAreThoseOfTheQuotientInF32) {
+  // 1.7f / 0.1f is 17.0000002 in double, and 17, between the codes 16 and 18, in f32.
+  Quantized q = quantize(Tensor({1, 2}, {double(44.8f), double(1.7f)}));
+  EXPECT_EQ(q.scales.data, std::vector<double>{double(0.1f)});
+  EXPECT_EQ(q.codes.data, (std::vector<double>{448, 16}));
+}
+
 TEST_F(QuantizationTest, BlocksAreAlongColumnsAndTheLastMayBePartial) {
   Tensor x({2, 130}, 1);
   x.at(0, 129) = 448;
