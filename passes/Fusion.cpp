@@ -71,23 +71,54 @@ static Operation *findFirstUser(ArrayRef<Operation *> ops, const OpSet &members)
   return first;
 }
 
-/// Makes all operands of `ops` be defined before `place`, moving params. False
+/// What `op`, or an op inside of it, reads of values that its block defines.
+static SmallVector<Value> getOperandsOfBlock(Operation *op) {
+  SmallVector<Value> values;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (operand.getDefiningOp() && operand.getParentBlock() == op->getBlock())
+        values.push_back(operand);
+  });
+  return values;
+}
+
+using OpList = llvm::SmallSetVector<Operation *, 8>;
+
+/// Collects what must move so that `op` can stand at `place`: params and slices, which
+/// compute nothing. False when another op would have to move.
+static bool collectHoists(Operation *op, const OpSet &members, Operation *place, OpList &hoists) {
+  return llvm::all_of(getOperandsOfBlock(op), [&](Value operand) {
+    Operation *def = operand.getDefiningOp();
+    if (members.contains(def) || def->isBeforeInBlock(place))
+      return true;
+    if (!isa<moe::ParamOp, moe::SliceOp>(def) || !collectHoists(def, members, place, hoists))
+      return false;
+    hoists.insert(def);
+    return true;
+  });
+}
+
+/// Makes all operands of `ops` be defined before `place`, moving params and slices. False
 /// when another op would have to move.
 static bool hoistOperands(ArrayRef<Operation *> ops, const OpSet &members, Operation *place) {
-  SmallVector<Operation *> params;
+  OpList hoists;
   for (Operation *op : ops)
-    for (Value operand : op->getOperands()) {
-      Operation *def = operand.getDefiningOp();
-      if (!def || members.contains(def) || def->getBlock() != place->getBlock() ||
-          def->isBeforeInBlock(place))
-        continue;
-      if (!isa<moe::ParamOp>(def))
-        return false;
-      params.push_back(def);
-    }
-  for (Operation *param : params)
-    param->moveBefore(place);
+    if (!collectHoists(op, members, place, hoists))
+      return false;
+  for (Operation *hoist : hoists)
+    hoist->moveBefore(place);
   return true;
+}
+
+/// The op before which all of `ops`, in block order, can stand: the last of them, or the first user
+/// of a result. Null when an operand comes later than that.
+static Operation *findPlace(ArrayRef<Operation *> ops) {
+  OpSet members(ops.begin(), ops.end());
+  Operation *place = ops.back();
+  Operation *user = findFirstUser(ops, members);
+  if (!user || !user->isBeforeInBlock(place))
+    return place;
+  return hoistOperands(ops, members, user) ? user : nullptr;
 }
 
 kern::GroupOp moec::passes::createGroup(ArrayRef<Operation *> unordered, Operation *heroOp,
@@ -95,14 +126,9 @@ kern::GroupOp moec::passes::createGroup(ArrayRef<Operation *> unordered, Operati
   SmallVector<Operation *, 4> ops(unordered);
   llvm::sort(ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   OpSet members(ops.begin(), ops.end());
-  // Where the last op stands all operands are there, unless a user comes sooner.
-  Operation *place = ops.back();
-  Operation *user = findFirstUser(ops, members);
-  if (user && user->isBeforeInBlock(place)) {
-    if (!hoistOperands(ops, members, user))
-      return {};
-    place = user;
-  }
+  Operation *place = findPlace(ops);
+  if (!place)
+    return {};
 
   SmallVector<Value> results;
   for (Operation *op : ops)
@@ -125,6 +151,37 @@ kern::GroupOp moec::passes::createGroup(ArrayRef<Operation *> unordered, Operati
     op->moveBefore(body, body->end());
   builder.setInsertionPointToEnd(body);
   kern::YieldOp::create(builder, heroOp->getLoc(), results);
+  return group;
+}
+
+kern::GroupOp moec::passes::joinGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero hero) {
+  Operation *place = findPlace({first, second});
+  if (!place)
+    return {};
+  OpBuilder builder(place);
+  MLIRContext *context = builder.getContext();
+  Location loc = FusedLoc::get(context, {first.getLoc(), second.getLoc()});
+  SmallVector<Type> types(first->getResultTypes());
+  llvm::append_range(types, second->getResultTypes());
+  std::string label = getLabel(loc);
+  auto group = kern::GroupOp::create(builder, loc, types, kern::HeroAttr::get(context, hero),
+                                     kern::ScheduleAttr(),
+                                     label.empty() ? StringAttr() : builder.getStringAttr(label));
+  Block *body =
+      group.getBody().empty() ? &group.getBody().emplaceBlock() : &group.getBody().front();
+  SmallVector<Value> yielded;
+  for (kern::GroupOp part : {first, second}) {
+    Block &from = part.getBody().front();
+    Operation *yield = from.getTerminator();
+    part.replaceAllUsesWith(group->getResults().slice(yielded.size(), part->getNumResults()));
+    llvm::append_range(yielded, yield->getOperands());
+    yield->erase();
+    body->getOperations().splice(body->end(), from.getOperations());
+  }
+  builder.setInsertionPointToEnd(body);
+  kern::YieldOp::create(builder, loc, yielded);
+  first.erase();
+  second.erase();
   return group;
 }
 

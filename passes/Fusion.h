@@ -40,6 +40,10 @@ private:
 kern::GroupOp createGroup(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation *heroOp,
                           kern::Hero hero);
 
+/// Makes one group of two of a block that do not depend on each other, the ops and results of
+/// `first` (which stands first) before those of `second`. Null when they cannot stand in one place.
+kern::GroupOp joinGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero hero);
+
 /// The hero of an op that is alone in its group, or nothing when no kernel computes it.
 std::optional<kern::Hero> getHero(mlir::Operation *op);
 

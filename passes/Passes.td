@@ -277,6 +277,28 @@ def GroupRemaining : ModulePass<"group-remaining"> {
   }];
 }
 
+def FuseSiblingRows : ModulePass<"fuse-sibling-rows"> {
+  let summary = "join row groups that read the same producer";
+  let description = [{
+    Joins two groups of row-wise ops over the same rows that read results, or slices of results, of
+    the same op and do not depend on each other: one launch, and the row is in the cache for
+    the second. All results stay results. Params and slices move up with the later group.
+
+    Requires groups with heroes (`group-remaining`), the module's `kern.target` and arguments with a
+    `moe.input` role.
+
+        %q = kern.group hero <rows> { moe.rms_norm %a, %w {...} ... }
+        %y = kern.group hero <matmul> { moe.linear %q, %p ... }
+        %c = kern.group hero <rows> { moe.cache_append %cache, %b, ... }    // %a, %b: slices of one %x
+
+        %q, %c = kern.group hero <rows> { moe.rms_norm ... moe.cache_append ... }
+        %y = kern.group hero <matmul> { moe.linear %q, %p ... }
+
+    Refuses what the target refuses, a group that depends on the other, groups that cannot stand in one place, and a cache
+    whose old contents another op reads.
+  }];
+}
+
 def OutlineKernels : ModulePass<"outline-kernels"> {
   let summary = "turn groups into kernels and launches";
   let description = [{

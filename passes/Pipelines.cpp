@@ -8,8 +8,8 @@ using namespace mlir;
 using namespace moec::passes;
 
 static constexpr llvm::StringLiteral kOptionalPasses[] = {
-    "merge-linears",        "fuse-residual-norm", "fuse-norm-quantize",
-    "fuse-swiglu-quantize", "fuse-router",        "fuse-rope-cache-write"};
+    "merge-linears", "fuse-residual-norm",    "fuse-norm-quantize", "fuse-swiglu-quantize",
+    "fuse-router",   "fuse-rope-cache-write", "fuse-sibling-rows"};
 
 ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
 
@@ -44,6 +44,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   addOptional(manager, options, createFuseSwigluQuantize());
   addOptional(manager, options, createFuseRouter());
   manager.addPass(createGroupRemaining());
+  // Siblings are whole groups, so they are joined once all groups are there.
+  addOptional(manager, options, createFuseSiblingRows());
 
   // Groups are final: one kernel for all that are alike, then how to compute each.
   manager.addPass(createOutlineKernels());

@@ -187,6 +187,32 @@ std::string latentKernel(llvm::StringRef element) {
 TEST(Rows, LatentIntoCache) { expectClose(latentKernel("f32"), 3e-7); }
 TEST(Rows, LatentIntoBFloat16Cache) { expectClose(latentKernel("bf16"), 2e-3); }
 
+// What the down-projection's halves become: siblings of different widths, one of them a cache row.
+TEST(Rows, NormQuantizeBesideCacheWrite) {
+  expectClose(R"(
+    kern.kernel @k(%a: tensor<?x130xf32>, %v: tensor<130xf32>, %x: tensor<?x60xf32>, %w: tensor<60xf32>, %y: tensor<?x16xf32>,
+                   %p: tensor<?xi32>, %t: tensor<300x16xf32>, %c: !moe.cache<76xf32, page = 64>,
+                   %s: tensor<?xi32>, %b: tensor<?x?xi32>)
+        -> (tensor<?x130xf32>, !moe.qtensor<?x130xf8E4M3FN, block = [1, 128], scale = f32>, !moe.cache<76xf32, page = 64>)
+        attributes {hero = #kern.hero<rows>,
+        rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>,
+                #kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>,
+                #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit],
+        row_strides = array<i64: 206, 0, 206, 0, 206, 1, 16, 76, 1, 0, 130, 130, 76>} {
+      %m = moe.rms_norm %a, %v {epsilon = 1.0e-6} : (tensor<?x130xf32>, tensor<130xf32>) -> tensor<?x130xf32>
+      %q = moe.quantize %m : (tensor<?x130xf32>) -> !moe.qtensor<?x130xf8E4M3FN, block = [1, 128], scale = f32>
+      %n = moe.rms_norm %x, %w {epsilon = 1.0e-6} : (tensor<?x60xf32>, tensor<60xf32>) -> tensor<?x60xf32>
+      %r = moe.rope %y, %p, %t {heads = 1 : i64, rope = #moe.rope<dim = 16, theta = 1.0e4, layout = interleaved>}
+          : (tensor<?x16xf32>, tensor<?xi32>, tensor<300x16xf32>) -> tensor<?x16xf32>
+      %k = moe.concat %n, %r : (tensor<?x60xf32>, tensor<?x16xf32>) -> tensor<?x76xf32>
+      %0 = moe.cache_append %c, %k, %p, %s, %b
+          : (!moe.cache<76xf32, page = 64>, tensor<?x76xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> !moe.cache<76xf32, page = 64>
+      kern.yield %m, %q, %0 : tensor<?x130xf32>, !moe.qtensor<?x130xf8E4M3FN, block = [1, 128], scale = f32>, !moe.cache<76xf32, page = 64>
+    })",
+              2e-3);
+}
+
 TEST(Rows, Embedding) {
   expectClose(R"(
     kern.kernel @k(%i: tensor<?xi32>, %t: tensor<77x35xbf16>) -> tensor<?x35xf32>

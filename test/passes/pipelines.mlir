@@ -8,7 +8,7 @@
 // Two layers and two entries share kernels.
 // KERN-DAG: kern.kernel @rows_embedding_128
 // KERN-DAG: kern.kernel @matmul_272x128_f8
-// KERN-DAG: kern.kernel @rows_rms_norm_rope_concat_cache_append_144
+// KERN-DAG: kern.kernel @rows_rms_norm_quantize_rms_norm_rope_concat_cache_append_144
 // KERN-DAG: kern.kernel @attention_2x144_f32
 // KERN-DAG: kern.kernel @routing_linear_gate_4_top2
 // KERN-DAG: kern.kernel @grouped_matmul_4x256x128_f8
