@@ -1,14 +1,13 @@
 #include "passes/KernelCost.h"
 
-#include "passes/RowAnalysis.h"
-
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moec;
 using namespace moec::passes;
 
-static uint64_t rowsAt(const Bounds &bounds, const RowAnalysis &analysis, Value value) {
+static uint64_t rowsAt(kern::BoundsAttr bounds, const RowAnalysis &analysis, Value value) {
   std::array<uint64_t, 4> sizes = bounds.getSizes();
   return countRows(analysis.getRows(value), value.getType(), sizes);
 }
@@ -23,7 +22,7 @@ static uint64_t getCacheRowBytes(Value cache) {
 }
 
 /// Bytes of `value` that one use of it touches, cached context aside.
-static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, const Bounds &bounds) {
+static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, kern::BoundsAttr bounds) {
   Value value = use.get();
   auto rowsOf = [&](Value other) { return rowsAt(bounds, analysis, other); };
   bool isCache = isa<moe::CacheType>(value.getType());
@@ -61,26 +60,42 @@ static bool isBlockTable(Type type) {
   return tensor && llvm::any_of(tensor.getShape().drop_front(), ShapedType::isDynamic);
 }
 
-FailureOr<KernelCost> moec::passes::getKernelCost(kern::KernelOp kernel, const Bounds &bounds) {
+KernelCost moec::passes::getCost(ArrayRef<Operation *> ops, const RowAnalysis &analysis,
+                                 kern::BoundsAttr bounds) {
+  llvm::SmallPtrSet<Operation *, 8> members(ops.begin(), ops.end());
+  // The most that any use of an input touches: a gathered table may be read whole elsewhere.
+  llvm::MapVector<Value, KernelCost> inputs;
+  KernelCost cost;
+  for (Operation *op : ops) {
+    for (OpOperand &use : op->getOpOperands()) {
+      Operation *def = use.get().getDefiningOp();
+      if ((def && members.contains(def)) || isBlockTable(use.get().getType()))
+        continue;
+      KernelCost &input = inputs[use.get()];
+      input.bytes = std::max(input.bytes, getUsedBytes(use, analysis, bounds));
+      input.contextBytes = std::max(input.contextBytes, getContextBytes(use));
+    }
+    for (Value result : op->getResults())
+      if (!isa<moe::CacheType>(result.getType()) &&
+          llvm::any_of(result.getUsers(), [&](auto *user) { return !members.contains(user); }))
+        cost.bytes += moe::getBytes(result.getType(), rowsAt(bounds, analysis, result));
+    if (auto interface = dyn_cast<moe::CostInterface>(op))
+      cost.flops += interface.getFlops(rowsAt(bounds, analysis, op->getResult(0)),
+                                       bounds.getContextLength(), bounds.getSequences());
+  }
+  for (auto &[value, input] : inputs) {
+    cost.bytes += input.bytes;
+    cost.contextBytes += input.contextBytes;
+  }
+  return cost;
+}
+
+FailureOr<KernelCost> moec::passes::getKernelCost(kern::KernelOp kernel, kern::BoundsAttr bounds) {
   FailureOr<RowAnalysis> analysis = RowAnalysis::compute(kernel);
   if (failed(analysis))
     return failure();
-  KernelCost cost;
-  for (BlockArgument argument : kernel.getBody().getArguments()) {
-    uint64_t bytes = 0, contextBytes = 0;
-    if (!isBlockTable(argument.getType()))
-      for (OpOperand &use : argument.getUses()) {
-        bytes = std::max(bytes, getUsedBytes(use, *analysis, bounds));
-        contextBytes = std::max(contextBytes, getContextBytes(use));
-      }
-    cost.bytes += bytes;
-    cost.contextBytes += contextBytes;
-  }
-  for (Value result : kernel.getYielded())
-    if (!isa<moe::CacheType>(result.getType()))
-      cost.bytes += moe::getBytes(result.getType(), rowsAt(bounds, *analysis, result));
-  for (Operation &op : kernel.getBody().front())
-    if (auto interface = dyn_cast<moe::CostInterface>(op))
-      cost.flops += interface.getFlops(rowsAt(bounds, *analysis, op.getResult(0)), bounds.context);
-  return cost;
+  SmallVector<Operation *> ops;
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    ops.push_back(&op);
+  return getCost(ops, *analysis, bounds);
 }

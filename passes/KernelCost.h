@@ -1,18 +1,9 @@
-// What a kernel must move and compute at given sizes: the roofline's two numbers.
+// What ops must move and compute as one kernel, at given bounds: the roofline's two numbers.
 #pragma once
 
-#include "dialects/kern/KernDialect.h"
+#include "passes/RowAnalysis.h"
 
 namespace moec::passes {
-
-/// Run-time sizes at which a cost is asked, and the length of the attended context.
-struct Bounds {
-  uint64_t tokens = 1, sequences = 1, outputRows = 1;
-  uint64_t context = 1; // cached tokens of a sequence
-
-  /// Indexed by kern::Dim.
-  std::array<uint64_t, 4> getSizes() const { return {1, tokens, sequences, outputRows}; }
-};
 
 struct KernelCost {
   uint64_t bytes = 0;        // from and to main memory, each buffer once, cached context aside
@@ -20,7 +11,13 @@ struct KernelCost {
   uint64_t flops = 0;
 };
 
-/// Weights of a table or of experts count only as far as rows or slots can reach them.
-mlir::FailureOr<KernelCost> getKernelCost(kern::KernelOp kernel, const Bounds &bounds);
+/// `ops` are the ops of one block that a kernel holds, or are to become one: what they read from
+/// elsewhere is its input, what others read of them its output. Weights of a table or of experts
+/// count only as far as rows or slots can reach them.
+KernelCost getCost(llvm::ArrayRef<mlir::Operation *> ops, const RowAnalysis &analysis,
+                   kern::BoundsAttr bounds);
+
+/// Fails, with an error, where a row count cannot be told.
+mlir::FailureOr<KernelCost> getKernelCost(kern::KernelOp kernel, kern::BoundsAttr bounds);
 
 } // namespace moec::passes

@@ -58,6 +58,9 @@ void registerMoecPipelines();
 
 /// Attribute of an entry: the imported function that it comes from.
 inline constexpr llvm::StringLiteral kEntryOfAttr = "moe.entry_of";
+/// Attributes of an entry function: the entry's name ("decode"), and the token bucket.
+inline constexpr llvm::StringLiteral kEntryAttr = "moe.entry";
+inline constexpr llvm::StringLiteral kBoundsAttr = "kern.bounds";
 /// Attribute of a function argument: its role ("token_ids", "cache", ...).
 inline constexpr llvm::StringLiteral kInputAttr = "moe.input";
 /// Attributes of the module: the numerics contract and the longest context.

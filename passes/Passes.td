@@ -74,21 +74,33 @@ def QuantizeActivations : ModulePass<"quantize-activations"> {
 }
 
 def SplitEntries : ModulePass<"split-entries"> {
-  let summary = "make @prefill and @decode of @forward";
+  let summary = "make a function of @forward for each entry and token bucket";
   let description = [{
-    Clones the imported @forward once for each entry of the bundle and erases it; `moe.entry_of` keeps
-    its name. @mtp is dropped unless the option keeps it.
+    Clones the imported @forward once for each program of the bundle and erases it: what pays depends on how many
+    tokens there are, so later passes decide for each bucket. `kern.bounds` has the largest sizes: a decode
+    step has a sequence for each token, a prefill step at most `max-sequences`; output rows are bounded by tokens. `moe.entry_of`
+    keeps the name of what was cloned. @mtp is dropped unless the option keeps it.
 
-    Requires a function @forward.
+    Requires a function @forward and a context length, from the option or the module's `moe.max_context`.
 
         func.func @forward(...)
 
-        func.func @prefill(...) attributes {moe.entry_of = "forward"}
-        func.func @decode(...) attributes {moe.entry_of = "forward"}
+        func.func @prefill_16(...) attributes {kern.bounds = #kern.bounds<tokens = 16, ...>, moe.entry = "prefill", ...}
+        func.func @decode_1(...) attributes {kern.bounds = #kern.bounds<tokens = 1, ...>, moe.entry = "decode", ...}
 
-    Refuses a module without @forward, or with a function that has an entry's name.
+    Refuses a module without @forward, or with a function that has an entry's name, and buckets below 1.
   }];
-  let options = [Option<"keepMtp", "keep-mtp", "bool", /*default=*/"false", "keep @mtp">];
+  let dependentDialects = ["::moec::kern::KernDialect"];
+  let options = [
+    Option<"keepMtp", "keep-mtp", "bool", /*default=*/"false", "keep @mtp">,
+    Option<"maxContext", "max-context", "int64_t", /*default=*/"0",
+           "longest context in tokens; 0 takes the module's moe.max_context">,
+    Option<"maxSequences", "max-sequences", "int64_t", /*default=*/"16",
+           "most sequences in one step">,
+    ListOption<"decodeBuckets", "decode-buckets", "int64_t",
+               "token buckets of decode; empty: 1, 2, 4, .. max-sequences">,
+    ListOption<"prefillBuckets", "prefill-buckets", "int64_t",
+               "token buckets of prefill, bounded by max-context; empty: 16, 64, 256">];
 }
 
 def AbsorbLatent : ModulePass<"absorb-latent"> {
@@ -343,17 +355,15 @@ def AssignSchedules : ModulePass<"assign-schedules"> {
 def PlanPrograms : ModulePass<"plan-programs"> {
   let summary = "turn entries into programs of buffers and launches";
   let description = [{
-    For each entry and token bucket a `plan.program`: results of launches get ranges of one arena, which
+    For each entry function a `plan.program`: results of launches get ranges of one arena, which
     values that are never alive together share; a slice is a range inside its buffer; a quantized value is two ranges;
     a cache is changed in place; what the entry returns is written where the caller wants it. Each part of a weight
     that is read becomes a `plan.weight`, `<name>.values` and, quantized, `<name>.scale`. Launches carry the grid from
     the target and the bytes and flops at the program's bounds: the longest context, and of tables and experts only the
     rows that can be reached. Entry functions are erased, kernels stay as specification.
 
-    The function @decode gets the decode buckets, with a sequence for each token; others the prefill buckets,
-    with at most `max-sequences`. Output rows are bounded by tokens.
-
-    Requires functions of launches, params and slices, and kernels with schedules.
+    Requires functions of launches, params and slices with `moe.entry` and `kern.bounds` (`split-entries`), and kernels with
+    schedules.
 
         %x = kern.launch @embed(%ids, %table) label "embed_tokens" : ...
         %q = kern.launch @quantize(%x) : ...
@@ -370,15 +380,6 @@ def PlanPrograms : ModulePass<"plan-programs"> {
     views of inputs, weights and outputs, outputs that no launch makes, and reading a cache as it was before an append.
   }];
   let dependentDialects = ["::moec::plan::PlanDialect"];
-  let options = [
-    Option<"maxContext", "max-context", "int64_t", /*default=*/"0",
-           "longest context in tokens; 0 takes the module's moe.max_context">,
-    Option<"maxSequences", "max-sequences", "int64_t", /*default=*/"16",
-           "most sequences in one step">,
-    ListOption<"decodeBuckets", "decode-buckets", "int64_t",
-               "token buckets of decode; empty: 1, 2, 4, .. max-sequences">,
-    ListOption<"prefillBuckets", "prefill-buckets", "int64_t",
-               "token buckets of the other entries, bounded by max-context; empty: 16, 64, 256">];
 }
 
 #endif // MOEC_PASSES_TD

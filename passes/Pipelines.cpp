@@ -28,7 +28,13 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   manager.addPass(createQuantizeActivations({options.activations}));
 
   // Entries part once all that they share is done; from here on they may differ.
-  manager.addPass(createSplitEntries({options.keepMtp}));
+  SplitEntriesOptions entries;
+  entries.keepMtp = options.keepMtp;
+  entries.maxContext = options.maxContext;
+  entries.maxSequences = options.maxBatch;
+  entries.decodeBuckets.assign(options.decodeBuckets.begin(), options.decodeBuckets.end());
+  entries.prefillBuckets.assign(options.prefillBuckets.begin(), options.prefillBuckets.end());
+  manager.addPass(createSplitEntries(entries));
   manager.addPass(createAbsorbLatent());
   manager.addPass(createAttachRopeTables({options.maxContext}));
 
@@ -54,13 +60,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
 
 void moec::passes::buildMoecToPlan(OpPassManager &manager, const PipelineOptions &options) {
   buildMoecToKern(manager, options);
-  // Last: buffers and launches, for each bucket.
-  PlanProgramsOptions plan;
-  plan.maxContext = options.maxContext;
-  plan.maxSequences = options.maxBatch;
-  plan.decodeBuckets.assign(options.decodeBuckets.begin(), options.decodeBuckets.end());
-  plan.prefillBuckets.assign(options.prefillBuckets.begin(), options.prefillBuckets.end());
-  manager.addPass(createPlanPrograms(plan));
+  // Last: buffers and launches.
+  manager.addPass(createPlanPrograms());
 }
 
 void moec::passes::registerMoecPipelines() {

@@ -1,6 +1,5 @@
-// Turns each entry into programs, one for each token bucket: offsets in one
-// arena, weights, inputs and caches by name, launches with their grids and costs. What
-// does not depend on the bucket is planned once (ProgramPlan.h).
+// Turns each entry function into a program: offsets in one arena, weights, inputs and caches by
+// name, launches with their grids and costs. Where values live is planned first (ProgramPlan.h).
 #include "passes/ArenaPlan.h"
 #include "passes/KernelCost.h"
 #include "passes/Passes.h"
@@ -17,8 +16,6 @@ namespace moec::passes {
 
 namespace {
 
-constexpr llvm::StringLiteral kDecode = "decode";
-
 /// The tensors that a value is stored as: codes and scales, or itself.
 SmallVector<RankedTensorType, 2> getParts(Type type) {
   if (auto quantized = dyn_cast<moe::QTensorType>(type))
@@ -33,7 +30,7 @@ SmallVector<RankedTensorType, 2> getParts(Type type) {
 /// Writes the program of one entry and bucket. Buffer ops are shared by launches.
 class ProgramEmitter {
 public:
-  ProgramEmitter(const ProgramPlan &planned, const Bounds &bounds,
+  ProgramEmitter(const ProgramPlan &planned, kern::BoundsAttr bounds,
                  const DenseMap<StringAttr, SmallVector<plan::WeightOp, 2>> &weights)
       : planned(planned), sizes(bounds.getSizes()), weights(weights) {
     SmallVector<Interval> intervals;
@@ -146,8 +143,6 @@ private:
 //===----------------------------------------------------------------------===//
 
 struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
-  using PlanProgramsBase::PlanProgramsBase;
-
   void runOnOperation() override {
     if (failed(run()))
       signalPassFailure();
@@ -158,7 +153,7 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
   LogicalResult run() {
     ModuleOp module = getOperation();
     target = kern::getTarget(module);
-    if (!target || failed(readOptions()))
+    if (!target)
       return failure();
     SymbolTable symbols(module);
     for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
@@ -166,49 +161,19 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
       if (failed(planned))
         return failure();
       makeWeights(*planned, symbols);
-      bool isDecode = function.getSymName() == kDecode;
-      for (int64_t tokens : isDecode ? decode : prefill)
-        if (failed(
-                makeProgram(function.getSymName(), *planned, getBounds(tokens, isDecode), symbols)))
-          return failure();
-      symbols.erase(function);
+      auto entry = function->getAttrOfType<StringAttr>(kEntryAttr);
+      auto bounds = function->getAttrOfType<kern::BoundsAttr>(kBoundsAttr);
+      if (!entry || !bounds)
+        return function.emitError() << "@" << function.getSymName() << " has no " << kEntryAttr
+                                    << " or no " << kBoundsAttr << "; run split-entries first";
+      FailureOr<plan::ProgramOp> program =
+          makeProgram(function.getSymName(), entry, *planned, bounds);
+      if (failed(program))
+        return failure();
+      symbols.erase(function); // the program takes its name
+      symbols.insert(*program);
     }
     return success();
-  }
-
-  LogicalResult readOptions() {
-    ModuleOp module = getOperation();
-    context = maxContext;
-    if (auto recorded = module->getAttrOfType<IntegerAttr>(kMaxContextAttr); recorded && !context)
-      context = recorded.getInt();
-    if (context < 1)
-      return module.emitError() << "plan-programs needs a context length: set the option "
-                                   "max-context or the module's "
-                                << kMaxContextAttr;
-    if (maxSequences < 1)
-      return module.emitError() << "max-sequences must be at least 1; got "
-                                << int64_t(maxSequences);
-    decode.assign(decodeBuckets.begin(), decodeBuckets.end());
-    for (int64_t tokens = 1; decodeBuckets.empty() && tokens < 2 * maxSequences; tokens *= 2)
-      decode.push_back(std::min<int64_t>(tokens, maxSequences));
-    prefill.assign(prefillBuckets.begin(), prefillBuckets.end());
-    if (prefillBuckets.empty())
-      prefill = {16, 64, 256};
-    for (int64_t &tokens : prefill)
-      tokens = std::min(tokens, context);
-    for (SmallVector<int64_t> *buckets : {&decode, &prefill}) {
-      llvm::sort(*buckets);
-      buckets->erase(llvm::unique(*buckets), buckets->end());
-      if (buckets->front() < 1)
-        return module.emitError() << "token buckets must be at least 1; got " << buckets->front();
-    }
-    return success();
-  }
-
-  /// Every token of a chunk may want its logits, so output rows are bounded by tokens.
-  Bounds getBounds(uint64_t tokens, bool isDecode) const {
-    uint64_t sequences = isDecode ? tokens : std::min<uint64_t>(tokens, maxSequences);
-    return {tokens, sequences, tokens, uint64_t(context)};
   }
 
   /// A plan.weight for each part of each weight that a launch reads.
@@ -234,14 +199,13 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
       }
   }
 
-  LogicalResult makeProgram(StringRef entry, ProgramPlan &planned, const Bounds &bounds,
-                            SymbolTable &symbols) {
+  FailureOr<plan::ProgramOp> makeProgram(StringRef name, StringAttr entry, ProgramPlan &planned,
+                                         kern::BoundsAttr bounds) {
     ProgramEmitter emitter(planned, bounds, weights);
     OpBuilder builder = OpBuilder::atBlockEnd(getOperation().getBody());
-    auto program = plan::ProgramOp::create(
-        builder, getOperation().getLoc(), (entry + "_" + Twine(bounds.tokens)).str(), entry,
-        bounds.tokens, bounds.sequences, bounds.outputRows, emitter.getArenaBytes());
-    symbols.insert(program);
+    auto program = plan::ProgramOp::create(builder, getOperation().getLoc(), name, entry.getValue(),
+                                           bounds.getTokens(), bounds.getSequences(),
+                                           bounds.getOutputRows(), emitter.getArenaBytes());
     builder.setInsertionPointToStart(program.getBody().empty() ? &program.getBody().emplaceBlock()
                                                                : &program.getBody().front());
     DenseMap<Operation *, KernelCost> costs;
@@ -263,7 +227,7 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
                              grid, cost->second.bytes, cost->second.contextBytes,
                              cost->second.flops, launch.launch.getLabelAttr());
     }
-    return success();
+    return program;
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) {
@@ -274,8 +238,6 @@ struct PlanPrograms : impl::PlanProgramsBase<PlanPrograms> {
   }
 
   const kern::TargetModel *target = nullptr;
-  int64_t context = 0;
-  SmallVector<int64_t> decode, prefill;
   DenseMap<StringAttr, SmallVector<plan::WeightOp, 2>> weights;
   DenseMap<Operation *, kern::GridAttr> grids;
 };

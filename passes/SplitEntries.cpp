@@ -1,6 +1,8 @@
-// Makes one function of each entry of the bundle from the imported @forward, so
-// that later passes may treat prefill and decode differently.
+// Makes one function of each program of the bundle from the imported @forward: an entry and a token
+// bucket, so that later passes may treat a step of one token and a chunk of a prompt differently.
 #include "passes/Passes.h"
+
+#include "dialects/kern/KernDialect.h"
 
 using namespace mlir;
 
@@ -21,20 +23,66 @@ struct SplitEntries : impl::SplitEntriesBase<SplitEntries> {
       module.emitError() << "split-entries found no function @forward to split";
       return signalPassFailure();
     }
+    if (failed(readOptions()))
+      return signalPassFailure();
     if (auto mtp = symbols.lookup<func::FuncOp>("mtp"); mtp && !keepMtp)
       mtp.erase();
-    OpBuilder builder(forward);
-    for (StringRef entry : {"prefill", "decode"}) {
-      if (Operation *existing = symbols.lookup(entry)) {
-        existing->emitError() << "split-entries cannot make @" << entry << ": the name is taken";
+    for (int64_t tokens : prefill)
+      if (failed(addEntry(forward, "prefill", tokens, std::min<int64_t>(tokens, maxSequences))))
         return signalPassFailure();
-      }
-      auto clone = cast<func::FuncOp>(builder.clone(*forward));
-      clone.setName(entry);
-      clone->setAttr(kEntryOfAttr, forward.getSymNameAttr());
-    }
+    for (int64_t tokens : decode)
+      if (failed(addEntry(forward, "decode", tokens, tokens)))
+        return signalPassFailure();
     forward.erase();
   }
+
+  LogicalResult readOptions() {
+    ModuleOp module = getOperation();
+    context = maxContext;
+    if (auto recorded = module->getAttrOfType<IntegerAttr>(kMaxContextAttr); recorded && !context)
+      context = recorded.getInt();
+    if (context < 1)
+      return module.emitError() << "split-entries needs a context length: set the option "
+                                   "max-context or the module's "
+                                << kMaxContextAttr;
+    if (maxSequences < 1)
+      return module.emitError() << "max-sequences must be at least 1; got "
+                                << int64_t(maxSequences);
+    decode.assign(decodeBuckets.begin(), decodeBuckets.end());
+    for (int64_t tokens = 1; decodeBuckets.empty() && tokens < 2 * maxSequences; tokens *= 2)
+      decode.push_back(std::min<int64_t>(tokens, maxSequences));
+    prefill.assign(prefillBuckets.begin(), prefillBuckets.end());
+    if (prefillBuckets.empty())
+      prefill = {16, 64, 256};
+    for (int64_t &tokens : prefill)
+      tokens = std::min(tokens, context);
+    for (SmallVector<int64_t> *buckets : {&decode, &prefill}) {
+      llvm::sort(*buckets);
+      buckets->erase(llvm::unique(*buckets), buckets->end());
+      if (buckets->front() < 1)
+        return module.emitError() << "token buckets must be at least 1; got " << buckets->front();
+    }
+    return success();
+  }
+
+  /// Every token of a chunk may want its logits, so output rows are bounded by tokens.
+  LogicalResult addEntry(func::FuncOp forward, StringRef entry, int64_t tokens, int64_t sequences) {
+    std::string name = (entry + "_" + Twine(tokens)).str();
+    if (Operation *existing = SymbolTable::lookupSymbolIn(getOperation(), name))
+      return existing->emitError()
+             << "split-entries cannot make @" << name << ": the name is taken";
+    OpBuilder builder(forward);
+    auto clone = cast<func::FuncOp>(builder.clone(*forward));
+    clone.setName(name);
+    clone->setAttr(kEntryAttr, builder.getStringAttr(entry));
+    clone->setAttr(kEntryOfAttr, forward.getSymNameAttr());
+    clone->setAttr(kBoundsAttr,
+                   kern::BoundsAttr::get(&getContext(), tokens, sequences, tokens, context));
+    return success();
+  }
+
+  int64_t context = 0;
+  SmallVector<int64_t> decode, prefill;
 };
 
 } // namespace

@@ -43,6 +43,18 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult BoundsAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tokens,
+                                 int64_t sequences, int64_t outputRows, int64_t context) {
+  if (tokens < 1 || sequences < 1 || outputRows < 1 || context < 1)
+    return emitError() << "bounds must be positive; got tokens " << tokens << ", sequences "
+                       << sequences << ", output rows " << outputRows << ", context " << context;
+  return success();
+}
+
+std::array<uint64_t, 4> BoundsAttr::getSizes() const {
+  return {1, uint64_t(getTokens()), uint64_t(getSequences()), uint64_t(getOutputRows())};
+}
+
 LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError, Dim,
                                int64_t multiplier, int64_t divisor, int64_t cap, int64_t factor) {
   if (multiplier < 1 || divisor < 1 || cap < 0 || factor < 1)

@@ -85,6 +85,22 @@ def Kern_GridAttr : Kern_Attr<"Grid", "grid"> {
   let genVerifyDecl = 1;
 }
 
+def Kern_BoundsAttr : Kern_Attr<"Bounds", "bounds"> {
+  let summary = "the largest run-time sizes of a function, the attribute `kern.bounds`";
+  let description = [{
+    `#kern.bounds<tokens = 16, sequences = 16, output_rows = 16, context_length = 4096>`: a token bucket. `context_length` is the longest
+    context of a sequence, the step's own tokens included.
+  }];
+  let parameters = (ins "int64_t":$tokens, "int64_t":$sequences, "int64_t":$output_rows,
+                        "int64_t":$context_length);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Indexed by Dim.
+    std::array<uint64_t, 4> getSizes() const;
+  }];
+}
+
 def Kern_GroupOp : Kern_Op<"group", [SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects]> {
   let summary = "ops that run as one kernel";
   let description = [{

@@ -19,9 +19,11 @@ enum class Hero : uint32_t;
 
 /// Rates of a target for the roofline, per second.
 struct TargetRates {
-  double bytesPerSecond = 0;   // from main memory
-  double flopsPerSecond = 0;   // in the arithmetic of matrix products
-  double secondsPerLaunch = 0; // launch and barrier
+  double bytesPerSecond = 0;    // from main memory
+  double flopsPerSecond = 0;    // in the arithmetic of matrix products
+  double secondsPerLaunch = 0;  // launch and barrier
+  double workers = 1;           // tiles that run at once
+  double rowFlopsPerSecond = 0; // of one worker, in row-wise ops on values in its cache
 };
 
 class TargetModel {

@@ -38,8 +38,8 @@ def Moe_CostInterface : OpInterface<"CostInterface"> {
   let methods = [
     InterfaceMethod<
       "Floating point operations (a fused multiply-add counts two) for `rows` rows of "
-      "the first result and a context of `context` cached tokens a row.",
-      "uint64_t", "getFlops", (ins "uint64_t":$rows, "uint64_t":$context)>,
+      "the first result, `context` cached tokens a row, of `sequences` sequences.",
+      "uint64_t", "getFlops", (ins "uint64_t":$rows, "uint64_t":$context, "uint64_t":$sequences)>,
   ];
 }
 

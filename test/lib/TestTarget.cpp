@@ -18,7 +18,7 @@ public:
   }
 
   StringRef getName() const override { return name; }
-  kern::TargetRates getRates() const override { return {1e9, 1e9, 1e-6}; }
+  kern::TargetRates getRates() const override { return {1e9, 1e9, 1e-6, /*workers=*/4, 1e9}; }
 
   std::optional<std::string> refuseFusion(kern::Hero hero, Operation *op, bool) const override {
     StringRef mnemonic = op->getName().stripDialect();

@@ -13,10 +13,10 @@
 // KERN-DAG: kern.kernel @routing_linear_gate_4_top2
 // KERN-DAG: kern.kernel @grouped_matmul_4x256x128_f8
 // KERN-NOT: kern.group
-// KERN: func.func @prefill
+// KERN: func.func @prefill_16
 // KERN: kern.launch @matmul_272x128_f8({{.*}}) label "layers.0.self_attn.q_a_proj+kv_a_proj_with_mqa"
 // KERN: kern.launch @matmul_272x128_f8({{.*}}) label "layers.1.self_attn.q_a_proj+kv_a_proj_with_mqa"
-// KERN: func.func @decode
+// KERN: func.func @decode_1
 // KERN: kern.launch @matmul_272x128_f8
 
 // PLAN: plan.weight @rope_table_0.values

@@ -1,12 +1,10 @@
 // RUN: moec-opt %s --plan-programs --split-input-file --verify-diagnostics
-// RUN: not moec-opt %s --plan-programs=max-sequences=0 2>&1 --split-input-file | FileCheck %s --check-prefix=SEQUENCES
-// RUN: not moec-opt %s --plan-programs=prefill-buckets=0,4 2>&1 --split-input-file | FileCheck %s --check-prefix=BUCKETS
 
-// SEQUENCES: max-sequences must be at least 1; got 0
-// BUCKETS: token buckets must be at least 1; got 0
-
-// expected-error @below {{plan-programs needs a context length: set the option max-context or the module's moe.max_context}}
 module attributes {kern.target = "test"} {
+  // expected-error @below {{@unbounded has no moe.entry or no kern.bounds; run split-entries first}}
+  func.func @unbounded() {
+    return
+  }
 }
 
 // -----

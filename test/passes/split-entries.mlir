@@ -1,14 +1,23 @@
-// RUN: moec-opt %s --split-entries | FileCheck %s
-// RUN: moec-opt %s --split-entries=keep-mtp | FileCheck %s --check-prefix=KEEP
-// RUN: moec-opt %s --split-entries --check-numerics -o %t
+// RUN: moec-opt %s --split-entries="max-context=32 decode-buckets=2 prefill-buckets=16" | FileCheck %s
+// RUN: moec-opt %s --split-entries="max-context=32 decode-buckets=2 prefill-buckets=16 keep-mtp" | FileCheck %s --check-prefix=KEEP
+// RUN: moec-opt %s --split-entries=max-context=32 --check-numerics -o %t
+// RUN: moec-opt %s --split-entries="max-context=32 max-sequences=3" | FileCheck %s --check-prefix=BUCKETS
 
 // CHECK-NOT: @forward
-// CHECK: func.func @prefill(%{{.+}}: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32> attributes {moe.entry_of = "forward"}
+// CHECK: func.func @prefill_16(%{{.+}}: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32> attributes {kern.bounds = #kern.bounds<tokens = 16, sequences = 16, output_rows = 16, context_length = 32>, moe.entry = "prefill", moe.entry_of = "forward"}
 // CHECK: moe.add
-// CHECK: func.func @decode(%{{.+}}: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32> attributes {moe.entry_of = "forward"}
+// CHECK: func.func @decode_2(%{{.+}}: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32> attributes {kern.bounds = #kern.bounds<tokens = 2, sequences = 2, output_rows = 2, context_length = 32>, moe.entry = "decode", moe.entry_of = "forward"}
 // CHECK: moe.add
 // CHECK-NOT: @mtp
 // KEEP: func.func @mtp
+
+// Buckets: powers of two up to the batch, and the batch; chunks up to the context.
+// BUCKETS: @prefill_16{{.*}}tokens = 16, sequences = 3, output_rows = 16
+// BUCKETS: @prefill_32{{.*}}tokens = 32, sequences = 3, output_rows = 32
+// BUCKETS: @decode_1{{.*}}tokens = 1, sequences = 1, output_rows = 1
+// BUCKETS: @decode_2
+// BUCKETS: @decode_3
+// BUCKETS-NOT: func.func @{{prefill|decode}}
 func.func @forward(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32> {
   %0 = moe.add %x, %x : tensor<?x8xf32>
   return %0 : tensor<?x8xf32>

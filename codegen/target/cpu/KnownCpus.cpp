@@ -5,6 +5,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/TargetParser/Host.h"
 
+#include <thread>
+
 using namespace moec;
 using namespace moec::codegen;
 
@@ -12,21 +14,24 @@ namespace {
 struct KnownCpu {
   llvm::StringLiteral name;
   int64_t level1Kib, level2Kib;
-  double gigabytesPerSecond, gigaflopsPerSecond;
+  double gigabytesPerSecond; // of a socket
 };
-constexpr double kSecondsPerLaunch = 3e-6;
+constexpr double kSecondsPerLaunch = 2e-6;
+/// What one core reaches: with 32-byte and with 64-byte vectors.
+constexpr double kCoreGigabytesPerSecond = 12;
+constexpr double kCoreGigaflopsPerSecond[] = {40, 65};
+constexpr double kCoreRowGigaflopsPerSecond[] = {3, 5};
+/// Cores of a machine that is only known by its level.
+constexpr double kLevelCores = 8;
 
-constexpr KnownCpu kLevels[] = {
-    {"x86-64-v3", 32, 512, 25, 200},
-    {"x86-64-v4", 32, 1024, 50, 500},
-};
+constexpr KnownCpu kLevels[] = {{"x86-64-v3", 32, 512, 50}, {"x86-64-v4", 32, 1024, 100}};
 constexpr KnownCpu kCpus[] = {
-    {"haswell", 32, 256, 40, 300},           {"skylake", 32, 256, 30, 250},
-    {"skylake-avx512", 32, 1024, 90, 900},   {"cascadelake", 32, 1024, 100, 1000},
-    {"icelake-server", 48, 1280, 150, 1500}, {"sapphirerapids", 48, 2048, 200, 2500},
-    {"emeraldrapids", 48, 2048, 220, 2500},  {"znver2", 32, 512, 120, 1000},
-    {"znver3", 32, 512, 150, 1200},          {"znver4", 32, 1024, 300, 3000},
-    {"znver5", 48, 1024, 400, 5000},
+    {"haswell", 32, 256, 40},          {"skylake", 32, 256, 30},
+    {"skylake-avx512", 32, 1024, 90},  {"cascadelake", 32, 1024, 100},
+    {"icelake-server", 48, 1280, 150}, {"sapphirerapids", 48, 2048, 200},
+    {"emeraldrapids", 48, 2048, 220},  {"znver2", 32, 512, 120},
+    {"znver3", 32, 512, 150},          {"znver4", 32, 1024, 300},
+    {"znver5", 48, 1024, 400},
 };
 /// What the emitters assume; x86-64-v3 has all of these.
 constexpr llvm::StringLiteral kRequired[] = {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "sse4.2"};
@@ -35,7 +40,7 @@ constexpr llvm::StringLiteral kLevel4[] = {"avx512f", "avx512bw", "avx512cd", "a
 } // namespace
 
 /// Fills registers, caches and rates from the table row and the features.
-static void describe(Cpu &cpu, const KnownCpu &known, bool wide,
+static void describe(Cpu &cpu, const KnownCpu &known, bool wide, double cores,
                      llvm::function_ref<bool(llvm::StringRef)> has) {
   cpu.machine.vectorBytes = wide ? 64 : 32;
   cpu.machine.vectorRegisters = wide ? 32 : 16;
@@ -44,8 +49,16 @@ static void describe(Cpu &cpu, const KnownCpu &known, bool wide,
   cpu.machine.hasByteDot = has("avx512vnni") || has("avxvnni");
   cpu.machine.hasBFloat16Dot = has("avx512bf16");
   cpu.machine.hasBytePermute = has("avx512vbmi");
-  cpu.rates = {known.gigabytesPerSecond * 1e9, known.gigaflopsPerSecond * 1e9, kSecondsPerLaunch};
+  cpu.rates = {.bytesPerSecond =
+                   std::min(known.gigabytesPerSecond, kCoreGigabytesPerSecond * cores) * 1e9,
+               .flopsPerSecond = kCoreGigaflopsPerSecond[wide] * cores * 1e9,
+               .secondsPerLaunch = kSecondsPerLaunch,
+               .workers = cores,
+               .rowFlopsPerSecond = kCoreRowGigaflopsPerSecond[wide] * 1e9};
 }
+
+/// Cores of this machine that may be used.
+static double countCores() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 llvm::Expected<Cpu> moec::codegen::describeHost(llvm::StringRef name, llvm::StringRef llvmCpu,
                                                 const llvm::StringMap<bool> &features) {
@@ -65,7 +78,7 @@ llvm::Expected<Cpu> moec::codegen::describeHost(llvm::StringRef name, llvm::Stri
   bool wide = llvm::all_of(kLevel4, has);
   const KnownCpu *known =
       llvm::find_if(kCpus, [&](const KnownCpu &k) { return k.name == llvmCpu; });
-  describe(cpu, known != std::end(kCpus) ? *known : kLevels[wide], wide, has);
+  describe(cpu, known != std::end(kCpus) ? *known : kLevels[wide], wide, countCores(), has);
   return cpu;
 }
 
@@ -76,7 +89,8 @@ llvm::Expected<Cpu> moec::codegen::findCpu(llvm::StringRef name) {
   for (const KnownCpu &known : kLevels)
     if (prefix == "cpu" && known.name == level) {
       Cpu cpu{name.str(), level.str(), {}, {}, {}};
-      describe(cpu, known, level == "x86-64-v4", [](llvm::StringRef) { return false; });
+      describe(cpu, known, level == "x86-64-v4", kLevelCores,
+               [](llvm::StringRef) { return false; });
       return cpu;
     }
   return llvm::createStringError("target '%s': unknown CPU level; known are cpu (this machine), "

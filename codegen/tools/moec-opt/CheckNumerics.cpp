@@ -74,14 +74,13 @@ std::optional<NumericsError> moec::compare(const Value &before, const Value &aft
 CheckNumerics::CheckNumerics(NumericsOptions options, llvm::raw_ostream &os, bool &failed)
     : options(options), os(os), failed(failed), random(options.seed), weights(random) {}
 
-/// The function that `function` was made from, by its attribute or by the names of entries.
+/// The function that `function` was made from.
 static std::string getOrigin(mlir::func::FuncOp function) {
   if (auto origin = function->getAttrOfType<mlir::FlatSymbolRefAttr>("moe.entry_of"))
     return origin.getValue().str();
   if (auto origin = function->getAttrOfType<mlir::StringAttr>("moe.entry_of"))
     return origin.str();
-  bool isEntry = function.getName() == "prefill" || function.getName() == "decode";
-  return isEntry ? "forward" : function.getName().str();
+  return function.getName().str();
 }
 
 CheckNumerics::Outcome CheckNumerics::interpret(mlir::FunctionOpInterface function,

@@ -1,16 +1,16 @@
-// RUN: moec-opt %s --split-entries --expand-experts --check-numerics -o /dev/null 2>&1 | FileCheck %s --implicit-check-not=error:
-// RUN: moec-opt %s --split-entries --check-numerics --numerics-dims=tokens=1,sequences=1,output_rows=1 -o %t.mlir
-// RUN: moec-opt %s --split-entries -o - | diff - %t.mlir
+// RUN: moec-opt %s --split-entries="max-context=8 decode-buckets=1 prefill-buckets=8" --expand-experts --check-numerics -o /dev/null 2>&1 | FileCheck %s --implicit-check-not=error:
+// RUN: moec-opt %s --split-entries="max-context=8 decode-buckets=1 prefill-buckets=8" --check-numerics --numerics-dims=tokens=1,sequences=1,output_rows=1 -o %t.mlir
+// RUN: moec-opt %s --split-entries="max-context=8 decode-buckets=1 prefill-buckets=8" -o - | diff - %t.mlir
 // RUN: not moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics -o %t.none 2>&1 | FileCheck %s --check-prefix=WORSE
 // RUN: not test -e %t.none
 // RUN: moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics --numerics-tolerance=0.1 -o /dev/null
 // RUN: moec-opt %s --symbol-dce --check-numerics -o /dev/null 2>&1 | FileCheck %s --check-prefix=DROPPED
 // RUN: moec-opt %s --canonicalize --check-numerics -o /dev/null 2>&1 | count 0
 
-// CHECK: numerics: split-entries: @prefill result 0: max abs error 0, relative L2 error 0
-// CHECK: numerics: split-entries: @decode result 0: max abs error 0, relative L2 error 0
+// CHECK: numerics: split-entries: @prefill_8 result 0: max abs error 0, relative L2 error 0
+// CHECK: numerics: split-entries: @decode_1 result 0: max abs error 0, relative L2 error 0
 // CHECK: numerics: split-entries: @unused result 0
-// CHECK: numerics: expand-experts: @prefill result 0: max abs error {{.*}}, relative L2 error {{[0-9.]+e-1[5-9]|0$}}
+// CHECK: numerics: expand-experts: @prefill_8 result 0: max abs error {{.*}}, relative L2 error {{[0-9.]+e-1[5-9]|0$}}
 
 // WORSE: numerics: quantize-activations: @forward result 0: {{.*}} exceeds the tolerance of 1e-09
 // DROPPED: numerics: symbol-dce: @unused was dropped

@@ -1,0 +1,44 @@
+#include "passes/CostModel.h"
+
+#include "passes/Passes.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::passes;
+
+FailureOr<CostModel> CostModel::get(func::FuncOp function, const kern::TargetModel &target) {
+  FailureOr<RowAnalysis> rows = RowAnalysis::compute(function);
+  if (failed(rows))
+    return failure();
+  auto bounds = function->getAttrOfType<kern::BoundsAttr>(kBoundsAttr);
+  if (!bounds)
+    bounds = kern::BoundsAttr::get(function.getContext(), 1, 1, 1, 1);
+  return CostModel(std::move(*rows), bounds, target.getRates());
+}
+
+KernelCost CostModel::getCost(ArrayRef<Operation *> ops) const {
+  return passes::getCost(ops, rows, bounds);
+}
+
+double CostModel::getSeconds(const KernelCost &cost) const {
+  double bytes = double(cost.bytes) + double(cost.contextBytes) *
+                                          double(bounds.getContextLength()) *
+                                          double(bounds.getSequences());
+  return rates.secondsPerLaunch +
+         std::max(bytes / rates.bytesPerSecond, double(cost.flops) / rates.flopsPerSecond);
+}
+
+double CostModel::getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers) const {
+  double inTurn = std::ceil(double(rows) / std::min(workers, rates.workers));
+  return inTurn * double(rowFlops) / rates.rowFlopsPerSecond;
+}
+
+uint64_t CostModel::countRows(Value value) const {
+  return passes::countRows(rows.getRows(value), value.getType(), bounds.getSizes());
+}
+
+std::string moec::passes::formatSeconds(double seconds) {
+  return llvm::formatv("{0:F1} us", seconds * 1e6).str();
+}

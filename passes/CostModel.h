@@ -1,0 +1,46 @@
+// What ops cost as one kernel, by the roofline: a launch, then the longer of moving the bytes and
+// computing the flops, at the target's rates. Fusions that compete with something (recomputation,
+// fewer workers, reuse) ask it; those that only save traffic need not.
+#pragma once
+
+#include "passes/KernelCost.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace moec::passes {
+
+class CostModel {
+public:
+  /// For the function's `kern.bounds`; without them, for one token with the shortest context. Fails
+  /// with an error where a row count cannot be told.
+  static mlir::FailureOr<CostModel> get(mlir::func::FuncOp function,
+                                        const kern::TargetModel &target);
+
+  kern::BoundsAttr getBounds() const { return bounds; }
+  const kern::TargetRates &getRates() const { return rates; }
+
+  /// Bytes and flops of these ops of the function as one kernel.
+  KernelCost getCost(llvm::ArrayRef<mlir::Operation *> ops) const;
+
+  /// Seconds of one launch that does so much with all workers.
+  double getSeconds(const KernelCost &cost) const;
+
+  /// Seconds of row-wise ops over `rows` rows by `workers` workers at most, without a launch.
+  double getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers) const;
+
+  /// Row counts at the bounds; a value that a pass makes has to be told to `rows`.
+  uint64_t countRows(mlir::Value value) const;
+  RowAnalysis rows;
+
+private:
+  CostModel(RowAnalysis rows, kern::BoundsAttr bounds, kern::TargetRates rates)
+      : rows(std::move(rows)), bounds(bounds), rates(rates) {}
+
+  kern::BoundsAttr bounds;
+  kern::TargetRates rates;
+};
+
+/// "12.3 us", for remarks.
+std::string formatSeconds(double seconds);
+
+} // namespace moec::passes
