@@ -63,9 +63,7 @@ static void addBench(CLI::App &app, BenchOptions &o) {
   app.add_flag("--json", o.json, "print one JSON object");
 }
 
-int main(int argc, char **argv) {
-  // A file size limit becomes a write error, which is reported and cleaned up.
-  std::signal(SIGXFSZ, SIG_IGN);
+static int run(int argc, char **argv) {
   CLI::App app{"Runs bundles that `moec compile` made.", "moec-run"};
   app.require_subcommand(1);
   GenerateOptions generate;
@@ -78,12 +76,18 @@ int main(int argc, char **argv) {
   addChat(*chatApp, chat);
   addBench(*benchApp, bench);
   CLI11_PARSE(app, argc, argv);
+  if (*generateApp)
+    return runGenerate(generate);
+  if (*chatApp)
+    return runChat(chat);
+  return runBench(bench);
+}
+
+int main(int argc, char **argv) {
+  // A file size limit becomes a write error, which is reported and cleaned up.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
-    if (*generateApp)
-      return runGenerate(generate);
-    if (*chatApp)
-      return runChat(chat);
-    return runBench(bench);
+    return run(argc, argv);
   } catch (const Interrupted &) {
     std::fprintf(stderr, "moec-run: interrupted\n");
     return 130;

@@ -51,7 +51,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max
                                           unsigned seed);
 extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize,
-                                          unsigned seed) {
+                                          unsigned /*seed*/) {
   BundleHeader header;
   std::memcpy(&header, toyFile().data(), sizeof header);
   if (size < 16 && header.manifestBytes <= maxSize) {

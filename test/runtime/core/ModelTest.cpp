@@ -54,13 +54,13 @@ TEST(Model, UsesWeightsWhereTheyAreMapped) {
 TEST(Model, FillsSyntheticWeights) {
   TempFile file(".moeb", assemble(toyParts(ToyWeights::Synthetic)));
   Model a(file.path(), {.threads = 1}), b(file.path(), {.threads = 3});
-  size_t bytes = TOY_VOCAB * TOY_WIDTH * 4;
+  size_t elements = TOY_VOCAB * TOY_WIDTH, bytes = elements * 4;
   EXPECT_EQ(std::memcmp(a.weight(0), b.weight(0), bytes), 0);
   EXPECT_NE(std::memcmp(a.weight(0), a.weight(1), bytes), 0);
   double squares = 0;
-  for (size_t i = 0; i < bytes / 4; ++i)
+  for (size_t i = 0; i < elements; ++i)
     squares += std::pow(static_cast<const float *>(a.weight(0))[i], 2);
-  EXPECT_NEAR(std::sqrt(squares / (bytes / 4)), 0.5, 0.02);
+  EXPECT_NEAR(std::sqrt(squares / elements), 0.5, 0.02);
 }
 
 TEST(Model, DescribesAnyTarget) {

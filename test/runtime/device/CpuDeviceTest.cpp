@@ -9,7 +9,7 @@ using namespace moec::rt::test;
 
 namespace {
 
-void load(const std::function<void(fb::ManifestT &)> &edit, Bytes image = {}) {
+void load(const std::function<void(fb::ManifestT &)> &edit, const Bytes &image = {}) {
   BundleParts parts = toyParts();
   if (!image.empty())
     parts.segments[0] = image;
