@@ -206,6 +206,9 @@ kern::GroupOp Fusion::commit() {
     reportRefusal(heroOp, pass, "a result is used before all operands of the group are there");
     return {};
   }
-  reportSuccess(group, pass, "fused " + std::to_string(ops.size()) + " ops");
+  std::string names;
+  for (Operation &op : group.getBody().front().without_terminator())
+    names += (names.empty() ? "" : ", ") + op.getName().stripDialect().str();
+  reportSuccess(heroOp, pass, "fused " + std::to_string(ops.size()) + " ops: " + names);
   return group;
 }
