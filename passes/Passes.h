@@ -53,7 +53,11 @@ void buildMoecToPlan(mlir::OpPassManager &manager, const PipelineOptions &option
 /// Names that `disable` takes, in pipeline order.
 llvm::ArrayRef<llvm::StringLiteral> getOptionalPasses();
 
-/// Registers both pipelines by name. `registerMoecPasses()` does it for the passes.
+/// Why `names` cannot be disabled ("fuse-x: no optional pass ..."), or nothing when they can.
+std::optional<std::string> refuseDisabled(llvm::ArrayRef<std::string> names);
+
+/// Registers both pipelines by name; they refuse names that cannot be disabled.
+/// `registerMoecPasses()` does it for the passes.
 void registerMoecPipelines();
 
 /// Attribute of an entry: the imported function that it comes from.

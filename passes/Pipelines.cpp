@@ -3,6 +3,7 @@
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace moec::passes;
@@ -12,6 +13,14 @@ static constexpr llvm::StringLiteral kOptionalPasses[] = {
     "fuse-router",   "fuse-rope-cache-write", "fuse-sibling-rows"};
 
 ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
+
+std::optional<std::string> moec::passes::refuseDisabled(ArrayRef<std::string> names) {
+  for (const std::string &name : names)
+    if (!llvm::is_contained(kOptionalPasses, name))
+      return name + ": no optional pass has this name; there are: " +
+             llvm::join(getOptionalPasses(), ", ");
+  return std::nullopt;
+}
 
 static void addOptional(OpPassManager &manager, const PipelineOptions &options,
                         std::unique_ptr<Pass> pass) {
@@ -64,9 +73,29 @@ void moec::passes::buildMoecToPlan(OpPassManager &manager, const PipelineOptions
   manager.addPass(createPlanPrograms());
 }
 
+/// As PassPipelineRegistration, which has no way to refuse the options' values.
+static void registerPipeline(StringRef name, StringRef description,
+                             void (*build)(OpPassManager &, const PipelineOptions &)) {
+  registerPassPipeline(
+      name, description,
+      [build](OpPassManager &manager, StringRef text,
+              llvm::function_ref<LogicalResult(const Twine &)> reportError) -> LogicalResult {
+        PipelineOptions options;
+        if (failed(options.parseFromString(text)))
+          return failure();
+        std::vector<std::string> names(options.disable.begin(), options.disable.end());
+        if (std::optional<std::string> reason = refuseDisabled(names))
+          return reportError("disable=" + *reason);
+        build(manager, options);
+        return success();
+      },
+      [](llvm::function_ref<void(const detail::PassOptions &)> handle) {
+        handle(PipelineOptions());
+      });
+}
+
 void moec::passes::registerMoecPipelines() {
-  PassPipelineRegistration<PipelineOptions>(
-      "moec-to-kern", "imported moe to scheduled kernels and launches", buildMoecToKern);
-  PassPipelineRegistration<PipelineOptions>("moec-to-plan", "imported moe to programs",
-                                            buildMoecToPlan);
+  registerPipeline("moec-to-kern", "imported moe to scheduled kernels and launches",
+                   buildMoecToKern);
+  registerPipeline("moec-to-plan", "imported moe to programs", buildMoecToPlan);
 }

@@ -1,6 +1,7 @@
 // moec compile: the command line, and the refusal of what is not there yet.
 #include "codegen/tools/moec/Commands.h"
 #include "codegen/tools/moec/Driver.h"
+#include "codegen/tools/moec/Stage.h"
 #include "frontend/Errors.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -32,7 +33,7 @@ static Error refuseUnsupported(const CompileOptions &options) {
     return makeError("--kv-cache fp8 is not supported yet; supported: f32, bf16");
   if (options.output.empty() == options.emit.empty())
     return makeError("give either -o <folder> for a bundle or --emit <stage> for its text");
-  return Error::success();
+  return options.emit.empty() ? Error::success() : checkStage(options.emit);
 }
 
 static int runCompile(const CompileOptions &options) {
@@ -81,10 +82,18 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
       .add_option("--max-context", options->maxContext,
                   "tokens of a sequence; default: the model's, at most 4096")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
-  command.add_option("--disable", options->disabled, "leave out an optional pass");
-  command.add_flag("--remarks", options->remarks, "say what was fused, and why not");
-  command.add_option("--emit", options->emit, "print a stage instead of writing a bundle")
-      ->check(CLI::IsMember({"moe", "kern", "plan", "llvm", "asm"}));
+  command
+      .add_option("--disable", options->disabled,
+                  "fusions to leave out, separated by commas (moec list --fusions)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command
+      .add_flag("--remarks{table}", options->remarks,
+                "say what was fused, and why not: a table, or --remarks=json")
+      ->check(CLI::IsMember({"table", "json"}));
+  command.add_option("--emit", options->emit,
+                     "print a stage instead of writing a bundle: moe, kern, plan, llvm, asm, "
+                     "before:<pass> or after:<pass>");
   addUnsupported(command, *options);
   command.callback([=, &exitCode] { exitCode = runCompile(*options); });
 }

@@ -2,7 +2,6 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/Remarks.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -47,14 +46,4 @@ void moec::printDiagnostics(MLIRContext &context) {
     printOne(diagnostic);
     return success();
   });
-}
-
-void moec::printRemarks(MLIRContext &context) {
-  remark::RemarkCategories everything;
-  everything.passed = everything.missed = ".*";
-  // Without a streamer of their own, remarks come as diagnostics.
-  if (failed(remark::enableOptimizationRemarks(
-          context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(), everything,
-          /*printAsEmitRemarks=*/true)))
-    llvm::errs() << "moec: warning: remarks cannot be enabled\n";
 }

@@ -1,4 +1,4 @@
-// How the compiler's diagnostics and remarks look on a terminal.
+// How the compiler's diagnostics look on a terminal.
 #pragma once
 
 #include "mlir/IR/MLIRContext.h"
@@ -8,8 +8,5 @@ namespace moec {
 /// Prints errors, warnings and notes to standard error, one a line, with the
 /// place in the model ("layers.3.mlp") instead of a file and line.
 void printDiagnostics(mlir::MLIRContext &context);
-
-/// Prints the remarks of all passes to standard error.
-void printRemarks(mlir::MLIRContext &context);
 
 } // namespace moec

@@ -2,11 +2,12 @@
 
 #include "codegen/target/cpu/EmitImage.h"
 #include "codegen/tools/moec/Diagnostics.h"
+#include "codegen/tools/moec/RemarkTable.h"
+#include "codegen/tools/moec/Stage.h"
 #include "frontend/Errors.h"
 #include "passes/Passes.h"
 
-#include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/StringExtras.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -30,8 +31,6 @@ static mlir::DialectRegistry makeRegistry() {
 Driver::Driver(const CompileOptions &options) : options(options), context(makeRegistry()) {
   context.loadAllAvailableDialects();
   printDiagnostics(context);
-  if (options.remarks)
-    printRemarks(context);
 }
 
 Error Driver::openModel() {
@@ -69,27 +68,50 @@ Error Driver::setLimits() {
   return Error::success();
 }
 
-static Error checkDisabled(ArrayRef<std::string> names) {
-  ArrayRef<StringLiteral> known = passes::getOptionalPasses();
-  for (StringRef name : names)
-    if (!is_contained(known, name))
-      return makeError("--disable {0}: no optional pass has this name; there are: {1}", name,
-                       join(known, ", "));
-  return Error::success();
-}
-
-Error Driver::runPasses() {
+/// The passes up to what is to be written or printed.
+Error Driver::buildPipeline() {
+  if (std::optional<std::string> reason = passes::refuseDisabled(options.disabled))
+    return makeError("--disable {0}", *reason);
   passes::PipelineOptions how;
   how.maxBatch = options.maxBatch;
   how.disable = options.disabled;
-  mlir::PassManager manager(&context);
+  pipeline = std::make_unique<mlir::PassManager>(&context);
   if (options.emit == "kern")
-    passes::buildMoecToKern(manager, how);
-  else
-    passes::buildMoecToPlan(manager, how);
-  raw_string_ostream text(pipeline);
-  manager.printAsTextualPipeline(text);
-  if (failed(manager.run(*module)))
+    passes::buildMoecToKern(*pipeline, how);
+  else if (options.emit != "moe")
+    passes::buildMoecToPlan(*pipeline, how);
+  if (!namesPass(options.emit))
+    return Error::success();
+
+  auto text = getPassesUpTo(options.emit, *pipeline);
+  if (!text)
+    return text.takeError();
+  passes::registerMoecPasses();
+  pipeline = std::make_unique<mlir::PassManager>(&context);
+  if (failed(mlir::parsePassPipeline(*text, *pipeline)))
+    return makeError("--emit {0}: the passes '{1}' cannot be run apart", options.emit, *text);
+  return Error::success();
+}
+
+void Driver::printRemarks() const {
+  std::vector<FusionSwitch> fusions;
+  for (StringRef name : passes::getOptionalPasses())
+    fusions.push_back({name.str(), is_contained(options.disabled, name)});
+  if (options.remarks == "table")
+    printRemarkTable(remarks, fusions, errs());
+  else if (options.remarks == "json")
+    printRemarkJson(remarks, fusions, errs());
+}
+
+Error Driver::runPasses() {
+  if (!options.remarks.empty()) {
+    remarks.readLayers(*module);
+    if (Error error = remarks.collectFrom(context))
+      return error;
+  }
+  mlir::LogicalResult result = pipeline->run(*module);
+  printRemarks();
+  if (failed(result))
     return makeError("'{0}' cannot be compiled for {1}", options.model, options.target);
   return Error::success();
 }
@@ -140,7 +162,9 @@ Error Driver::writeBundle() {
   request.folder = options.output;
   request.weights = weightMode(options);
   request.maxBatch = options.maxBatch;
-  request.compiler = "moec " MOEC_VERSION ", LLVM " LLVM_VERSION_STRING ", " + pipeline;
+  request.compiler = "moec " MOEC_VERSION ", LLVM " LLVM_VERSION_STRING ", ";
+  raw_string_ostream text(request.compiler);
+  pipeline->printAsTextualPipeline(text);
   auto result = bundle::writeBundle(*module, *code, *checkpoint, *scheme, request);
   if (!result)
     return result.takeError();
@@ -149,7 +173,7 @@ Error Driver::writeBundle() {
 }
 
 Error Driver::run() {
-  if (Error error = checkDisabled(options.disabled))
+  if (Error error = buildPipeline())
     return error;
   if (auto cpu = codegen::findCpu(options.target); !cpu)
     return cpu.takeError();
@@ -162,8 +186,7 @@ Error Driver::run() {
     return error;
   if (Error error = setLimits())
     return error;
-  if (options.emit != "moe")
-    if (Error error = runPasses())
-      return error;
+  if (Error error = runPasses())
+    return error;
   return options.emit.empty() ? writeBundle() : emitText();
 }

@@ -4,7 +4,10 @@
 
 #include "codegen/bundle/ProgressBar.h"
 #include "codegen/bundle/WriteBundle.h"
+#include "codegen/tools/moec/RemarkLog.h"
 #include "models/Models.h"
+
+#include "mlir/Pass/PassManager.h"
 
 #include <CLI/CLI.hpp>
 
@@ -17,7 +20,7 @@ struct CompileOptions {
   int64_t maxBatch = 8;
   int64_t maxContext = 0; // 0: the model's own, at most kDefaultContext
   std::vector<std::string> disabled;
-  bool remarks = false;
+  std::string remarks; // "table", "json" or nothing
 };
 
 inline constexpr int64_t kDefaultContext = 4096;
@@ -34,15 +37,18 @@ private:
   llvm::Error openModel();
   llvm::Error importModel();
   llvm::Error setLimits();
+  llvm::Error buildPipeline();
   llvm::Error runPasses();
+  void printRemarks() const;
   llvm::Error emitText();
   llvm::Error writeBundle();
 
   const CompileOptions &options;
+  RemarkLog remarks;
   mlir::MLIRContext context;
   std::unique_ptr<frontend::Checkpoint> checkpoint;
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  std::string pipeline; // of the passes, as text
+  std::unique_ptr<mlir::PassManager> pipeline;
 };
 
 } // namespace moec

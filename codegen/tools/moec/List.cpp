@@ -1,8 +1,10 @@
-// moec list: the families and the presets, with their sizes.
+// moec list: the families and the presets, with their sizes, or the fusions.
 #include "codegen/tools/moec/Commands.h"
 
 #include "models/Models.h"
+#include "passes/Passes.h"
 
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -75,7 +77,20 @@ static int runList() {
   return 0;
 }
 
+/// What `compile --disable` takes, in pipeline order, with the passes' own summaries.
+static int listFusions() {
+  mlir::MLIRContext context;
+  mlir::PassManager manager(&context);
+  passes::buildMoecToPlan(manager, passes::PipelineOptions());
+  for (mlir::Pass &pass : manager.getPasses())
+    if (is_contained(passes::getOptionalPasses(), pass.getArgument()))
+      outs() << formatv("{0,-24} {1}\n", pass.getArgument(), pass.getDescription());
+  return 0;
+}
+
 void moec::addList(CLI::App &app, int &exitCode) {
-  CLI::App *command = app.add_subcommand("list", "list model families and presets");
-  command->callback([&exitCode] { exitCode = runList(); });
+  CLI::App *command = app.add_subcommand("list", "list model families and presets, or fusions");
+  auto fusions = std::make_shared<bool>(false);
+  command->add_flag("--fusions", *fusions, "list what compile --disable takes");
+  command->callback([=, &exitCode] { exitCode = *fusions ? listFusions() : runList(); });
 }
