@@ -31,6 +31,18 @@ llvm::Error moec::parseDims(llvm::ArrayRef<std::string> texts, InputDims &dims) 
   return llvm::Error::success();
 }
 
+llvm::Error moec::parseTolerances(llvm::ArrayRef<std::string> texts, NumericsOptions &options) {
+  for (llvm::StringRef text : texts) {
+    auto [name, number] = text.contains('=') ? text.split('=') : std::pair("", text);
+    double value;
+    if (number.getAsDouble(value) || !(value >= 0))
+      return llvm::createStringError("'" + text +
+                                     "' is neither a tolerance nor <pass>=<tolerance>");
+    (name.empty() ? options.tolerance : options.passTolerances[name]) = value;
+  }
+  return llvm::Error::success();
+}
+
 //===----------------------------------------------------------------------===//
 // Comparison
 //===----------------------------------------------------------------------===//
@@ -139,11 +151,14 @@ void CheckNumerics::runAfterPass(mlir::Pass *pass, mlir::Operation *op) {
   auto current = getModule(op);
   if (!current || module != current)
     return;
-  mlir::OperationFingerPrint now(module);
-  if (now == *fingerprint)
-    return;
-  fingerprint = now;
   llvm::StringRef name = pass->getArgument().empty() ? pass->getName() : pass->getArgument();
+  mlir::OperationFingerPrint now(module);
+  if (now == *fingerprint) {
+    if (options.strict)
+      os << "numerics: " << name << ": changed nothing\n";
+    return;
+  }
+  fingerprint = now;
   Outcomes after = interpretAll(current, &outcomes);
   for (auto function : current.getOps<mlir::func::FuncOp>()) {
     std::string key = function.getName().str();
@@ -151,7 +166,7 @@ void CheckNumerics::runAfterPass(mlir::Pass *pass, mlir::Operation *op) {
     if (before == outcomes.end())
       before = outcomes.find(getOrigin(function));
     if (before == outcomes.end())
-      line(name, key) << "is new, there is nothing to compare it with\n";
+      reportIncomparable(name, key, "is new, there is nothing to compare it with");
     else
       report(name, key, before->second, after[key]);
   }
@@ -163,29 +178,35 @@ llvm::raw_ostream &CheckNumerics::line(llvm::StringRef pass, llvm::StringRef fun
   return os << "numerics: " << pass << ": @" << function << " ";
 }
 
+void CheckNumerics::reportIncomparable(llvm::StringRef pass, llvm::StringRef function,
+                                       const llvm::Twine &why) {
+  line(pass, function) << why << (options.strict ? ", which strictness forbids\n" : "\n");
+  failed |= options.strict;
+}
+
 void CheckNumerics::report(llvm::StringRef pass, llvm::StringRef function, const Outcome &before,
                            const Outcome &after) {
-  if (!before.reason.empty() || !after.reason.empty()) {
-    line(pass, function) << "is not comparable: "
-                         << (after.reason.empty() ? before.reason : after.reason) << "\n";
-    return;
-  }
-  if (before.results.size() != after.results.size()) {
-    line(pass, function) << "is not comparable: it had " << before.results.size()
-                         << " results, now " << after.results.size() << "\n";
-    return;
-  }
+  if (!before.reason.empty() || !after.reason.empty())
+    return reportIncomparable(pass, function,
+                              "is not comparable: " +
+                                  (after.reason.empty() ? before.reason : after.reason));
+  if (before.results.size() != after.results.size())
+    return reportIncomparable(pass, function,
+                              "is not comparable: it had " + llvm::Twine(before.results.size()) +
+                                  " results, now " + llvm::Twine(after.results.size()));
   for (size_t i = 0; i < before.results.size(); ++i) {
     auto error = compare(*before.results[i], *after.results[i]);
-    auto &out = line(pass, function) << "result " << i << ": ";
     if (!error) {
-      out << "is not comparable: its type or shape changed\n";
+      reportIncomparable(pass, function,
+                         "result " + llvm::Twine(i) +
+                             " is not comparable: its type or shape changed");
       continue;
     }
+    auto &out = line(pass, function) << "result " << i << ": ";
     out << "max abs error " << llvm::format("%.3g", error->largest) << ", relative L2 error "
         << llvm::format("%.3g", error->relativeL2);
-    if (!(error->relativeL2 <= options.tolerance)) {
-      out << ", exceeds the tolerance of " << llvm::format("%.3g", options.tolerance);
+    if (double tolerance = options.getTolerance(pass); !(error->relativeL2 <= tolerance)) {
+      out << ", exceeds the tolerance of " << llvm::format("%.3g", tolerance);
       failed = true;
     }
     out << "\n";
@@ -198,5 +219,5 @@ void CheckNumerics::reportDropped(llvm::StringRef pass, mlir::ModuleOp module) {
     alive.insert({function.getName().str(), getOrigin(function)});
   for (const auto &entry : outcomes)
     if (!alive.count(entry.first))
-      line(pass, entry.first) << "was dropped\n";
+      reportIncomparable(pass, entry.first, "was dropped");
 }

@@ -1,5 +1,6 @@
 // moec-opt: runs passes on moec IR, for lit tests and for people.
 #include "CheckNumerics.h"
+#include "PassPlugins.h"
 #include "codegen/target/cpu/CpuTarget.h"
 #include "passes/Passes.h"
 #include "test/lib/TestPasses.h"
@@ -25,14 +26,23 @@ static cl::list<std::string> numericsDims("numerics-dims", cl::CommaSeparated,
                                           cl::cat(numericsCategory),
                                           cl::value_desc("tokens=5,sequences=2,output_rows=2"),
                                           cl::desc("Run-time sizes of the inputs"));
-static cl::opt<double> numericsTolerance("numerics-tolerance", cl::init(1e-9),
-                                         cl::cat(numericsCategory),
-                                         cl::desc("Largest relative L2 error of a result"));
+static cl::list<std::string>
+    numericsTolerance("numerics-tolerance", cl::CommaSeparated, cl::cat(numericsCategory),
+                      cl::value_desc("1e-9,quantize-activations=0.2"),
+                      cl::desc("Largest relative L2 error of a result, of any pass or of one"));
+static cl::opt<bool> numericsStrict("numerics-strict", cl::cat(numericsCategory),
+                                    cl::desc("Fail as well when something cannot be compared"));
 
 /// Runs the pipeline of the command line under the numerics check.
 static int runChecked(llvm::StringRef input, llvm::StringRef output,
                       mlir::DialectRegistry &registry) {
-  moec::NumericsOptions options{numericsSeed, {}, numericsTolerance};
+  moec::NumericsOptions options;
+  options.seed = numericsSeed;
+  options.strict = numericsStrict;
+  if (auto error = moec::parseTolerances(numericsTolerance, options)) {
+    llvm::errs() << "error: --numerics-tolerance: " << llvm::toString(std::move(error)) << "\n";
+    return 1;
+  }
   if (auto error = moec::parseDims(numericsDims, options.dims)) {
     llvm::errs() << "error: --numerics-dims: " << llvm::toString(std::move(error)) << "\n";
     return 1;
@@ -61,6 +71,10 @@ static int runChecked(llvm::StringRef input, llvm::StringRef output,
 }
 
 int main(int argc, char **argv) {
+  if (auto error = moec::loadPassPlugins(argc, argv)) {
+    llvm::errs() << "error: --load-pass-plugin: " << llvm::toString(std::move(error)) << "\n";
+    return 1;
+  }
   mlir::DialectRegistry registry;
   registry.insert<mlir::func::FuncDialect, moec::moe::MoeDialect, moec::kern::KernDialect,
                   moec::plan::PlanDialect>();

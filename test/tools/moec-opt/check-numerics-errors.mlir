@@ -4,6 +4,11 @@
 // NAME: error: --numerics-dims: unknown size 'pages'; known: tokens, sequences, output_rows
 // RUN: not moec-opt %s.none --cse --check-numerics 2>&1 | FileCheck %s --check-prefix=FILE
 // FILE: error: cannot open input file
+// RUN: not moec-opt %s --cse --check-numerics --numerics-tolerance=1e-9,cse=much 2>&1 | FileCheck %s --check-prefix=TOLERANCE
+// TOLERANCE: error: --numerics-tolerance: 'cse=much' is neither a tolerance nor <pass>=<tolerance>
+// RUN: not moec-opt %s --cse --check-numerics --numerics-strict -o %t.none 2>&1 | FileCheck %s --check-prefix=STRICT
+// STRICT: numerics: cse: @calls is not comparable: {{.*}}, which strictness forbids
+// RUN: not test -e %t.none
 // RUN: moec-opt %s --cse --check-numerics -o /dev/null 2>&1 | FileCheck %s
 // CHECK: numerics: cse: @calls is not comparable: 'func.call': only ops of moe and kern can be interpreted
 

@@ -4,6 +4,8 @@
 // RUN: not moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics -o %t.none 2>&1 | FileCheck %s --check-prefix=WORSE
 // RUN: not test -e %t.none
 // RUN: moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics --numerics-tolerance=0.1 -o /dev/null
+// RUN: moec-opt %s --expand-experts --quantize-activations=mode=quantized --check-numerics --numerics-tolerance=1e-12,quantize-activations=0.1 -o /dev/null
+// RUN: moec-opt %s --canonicalize --check-numerics --numerics-strict -o /dev/null 2>&1 | FileCheck %s --check-prefix=STRICT
 // RUN: moec-opt %s --symbol-dce --check-numerics -o /dev/null 2>&1 | FileCheck %s --check-prefix=DROPPED
 // RUN: moec-opt %s --canonicalize --check-numerics -o /dev/null 2>&1 | count 0
 
@@ -13,6 +15,7 @@
 // CHECK: numerics: expand-experts: @prefill_8 result 0: max abs error {{.*}}, relative L2 error {{[0-9.]+e-1[5-9]|0$}}
 
 // WORSE: numerics: quantize-activations: @forward result 0: {{.*}} exceeds the tolerance of 1e-09
+// STRICT: numerics: canonicalize: changed nothing
 // DROPPED: numerics: symbol-dce: @unused was dropped
 
 module attributes {moe.numerics = {activations = "exact"}} {

@@ -1,0 +1,2 @@
+// A shared object that is no pass plugin.
+extern "C" int moecTestNothing() { return 0; }
