@@ -62,6 +62,11 @@ public:
       ++rows;
       strides = strides.drop_front();
     }
+    if (int64_t count = kernel.getNumCounters())
+      buffers.push_back(share(~0u, count, 0, [&]() -> Value {
+        return plan::CountersOp::create(builder, builder.getUnknownLoc(),
+                                        plan::BufferType::get(builder.getContext()), 4 * count);
+      }));
     return buffers;
   }
 

@@ -119,14 +119,14 @@ LogicalResult Serializer::addWeights() {
   return success();
 }
 
-/// Buffers that a kernel takes: arguments, then results that are not caches.
+/// Buffers that a kernel takes: arguments, results that are not caches, counters.
 static unsigned countBuffers(kern::KernelOp kernel) {
   unsigned count = 0;
   for (Type type : kernel.getArgumentTypes())
     count += plan::getNumBuffers(type);
   for (Type type : kernel.getResultTypes())
     count += isa<moe::CacheType>(type) ? 0 : plan::getNumBuffers(type);
-  return count;
+  return count + (kernel.getNumCounters() > 0);
 }
 
 LogicalResult Serializer::addKernels() {
@@ -175,6 +175,9 @@ FailureOr<fb::Arg> Serializer::makeArg(plan::ProgramOp program, Value buffer) {
       })
       .Case([&](plan::OutputOp op) {
         return fb::Arg(fb::ArgKind::Output, op.getIndex(), 0, op.getBytes());
+      })
+      .Case([&](plan::CountersOp op) {
+        return fb::Arg(fb::ArgKind::Counters, 0, 0, op.getBytes());
       })
       .Case([&](plan::CacheOp op) { return fb::Arg(fb::ArgKind::Cache, op.getLayer(), 0, 0); })
       .Default([&](Operation *op) -> FailureOr<fb::Arg> {

@@ -55,6 +55,10 @@ SmallVector<Slot> moec::codegen::getSlots(kern::KernelOp kernel) {
   for (auto [i, type] : llvm::enumerate(kernel.getResultTypes()))
     if (!isa<moe::CacheType>(type))
       add(type, numArguments + i);
+  MLIRContext *context = kernel.getContext();
+  if (int64_t count = kernel.getNumCounters())
+    slots.push_back({MemRefType::get({count}, IntegerType::get(context, 32)),
+                     UnitAttr::get(context), numArguments + kernel.getNumResults()});
   return slots;
 }
 
@@ -97,6 +101,8 @@ TileFunction::TileFunction(kern::KernelOp kernel, ModuleOp module, const Machine
     results.push_back(isa<moe::CacheType>(type)
                           ? getArgument(getUpdatedCache(kernel.getYielded()[i]))
                           : bindSlots(type, kernel.getRows()[numArguments + i], slot));
+  if (kernel.getNumCounters())
+    counters = function.getArgument(slot++);
 }
 
 Buffer TileFunction::bindSlots(Type type, Attribute rows, unsigned &slot) {

@@ -57,6 +57,9 @@ public:
   /// The results that `value` is yielded as (usually none or one).
   llvm::SmallVector<unsigned> getResultsOf(mlir::Value value) const;
 
+  /// memref<Nxi32>, zero when the kernel starts, and to be left so; null without counters.
+  mlir::Value getCounters() const { return counters; }
+
   /// A size of the kernel's schedule.
   int64_t getScheduleSize(llvm::StringRef name, int64_t otherwise = 0) const;
 
@@ -79,12 +82,12 @@ private:
   Buffer bindSlots(mlir::Type type, mlir::Attribute rows, unsigned &slot);
 
   llvm::SmallVector<Buffer> arguments, results;
-  mlir::Value dims[kNumDims], tile, workspace;
+  mlir::Value dims[kNumDims], tile, workspace, counters;
   int64_t workspaceBytes = 0;
 };
 
 /// The slots of `kernel` in the ABI's order, each with the index of the argument
-/// (or, counted on from there, result) that it belongs to.
+/// (or, counted on from there, result, then the counters) that it belongs to.
 struct Slot {
   mlir::MemRefType type;
   mlir::Attribute rows; // #kern.rows or unit

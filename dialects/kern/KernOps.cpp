@@ -46,6 +46,11 @@ void KernelOp::print(OpAsmPrinter &printer) {
 
 OperandRange KernelOp::getYielded() { return getBody().front().getTerminator()->getOperands(); }
 
+int64_t KernelOp::getNumCounters() {
+  std::optional<ScheduleAttr> schedule = getSchedule();
+  return schedule ? schedule->get("counters") : 0;
+}
+
 LogicalResult KernelOp::verify() {
   size_t values = getNumArguments() + getNumResults();
   if (getRows().size() != values || getRowStrides().size() != values)

@@ -130,6 +130,9 @@ def Kern_KernelOp : Kern_Op<"kernel", [IsolatedFromAbove, Symbol, FunctionOpInte
     written. For each argument and each result: `rows` says how many rows it has (`#kern.rows`, unit attribute when
     static), `row_strides` the distance between rows in elements (0 for values that have no rows).
     Alike kernels (body, schedule, rows, strides) are one symbol.
+
+    A schedule with `counters = n` gives the tiles n counters in common, i32, zero when the kernel starts and when it
+    ends: a tile that finds that it is the last of its rows can go on with what needs whole rows.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs,
@@ -144,6 +147,8 @@ def Kern_KernelOp : Kern_Op<"kernel", [IsolatedFromAbove, Symbol, FunctionOpInte
     ::mlir::Region *getCallableRegion() { return &getBody(); }
     /// The values that the kernel returns.
     ::mlir::OperandRange getYielded();
+    /// Counters that its tiles share, as its schedule says: one more buffer, after the results.
+    int64_t getNumCounters();
   }];
 }
 

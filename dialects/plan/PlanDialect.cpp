@@ -102,6 +102,12 @@ LogicalResult CacheOp::verify() {
   return success();
 }
 
+LogicalResult CountersOp::verify() {
+  if (int64_t(getBytes()) < 4 || getBytes() % 4 != 0)
+    return emitOpError() << "bytes must be a positive multiple of 4; got " << int64_t(getBytes());
+  return success();
+}
+
 LogicalResult LaunchOp::verify() {
   int64_t bytes = getBytes(), contextBytes = getContextBytes(), flops = getFlops();
   if (bytes < 0 || contextBytes < 0 || flops < 0)
@@ -125,6 +131,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
     expected += getNumBuffers(type);
   for (Type type : kernel.getResultTypes())
     expected += isa<moe::CacheType>(type) ? 0 : getNumBuffers(type);
+  expected += kernel.getNumCounters() > 0;
   if (getBuffers().size() != expected)
     return emitOpError() << "passes " << getBuffers().size() << " buffers, kernel "
                          << getKernelAttr() << " takes " << expected;

@@ -110,6 +110,14 @@ def Plan_CacheOp : Plan_BufferOp<"cache"> {
   let hasVerifier = 1;
 }
 
+def Plan_CountersOp : Plan_BufferOp<"counters"> {
+  let summary = "i32 zeros that the tiles of a launch count in, and leave zero";
+  let description = "All launches share them, since launches run one after another.";
+  let arguments = (ins I64Attr:$bytes);
+  let assemblyFormat = "`bytes` $bytes attr-dict";
+  let hasVerifier = 1;
+}
+
 def Plan_LaunchOp : Plan_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel over a grid of tiles";
   let description = [{

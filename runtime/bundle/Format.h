@@ -15,6 +15,8 @@ namespace moec::rt {
 inline constexpr char kBundleMagic[8] = {'M', 'O', 'E', 'C', 'B', 'N', 'D', 'L'};
 inline constexpr uint32_t kBundleVersion = 1;
 inline constexpr uint64_t kPageSize = 4096;
+/// Size of the counters that launches share.
+inline constexpr uint64_t kCounterBytes = 1024;
 
 struct BundleHeader {
   char magic[8];           // kBundleMagic

@@ -1,4 +1,5 @@
 // Images, kernels, entries, programs and launches.
+#include "runtime/bundle/Format.h"
 #include "runtime/bundle/VerifyContext.h"
 
 #include <cctype>
@@ -83,6 +84,9 @@ uint64_t argLimit(const VerifyContext &c, const fb::Program &p, const fb::Arg &a
   case fb::ArgKind::Cache:
     index(m.cache()->layers(), "cache");
     return 0;
+  case fb::ArgKind::Counters:
+    index(1, "counters");
+    return kCounterBytes;
   }
   c.bad(what, " has kind ", unsigned(arg.kind()));
 }

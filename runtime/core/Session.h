@@ -102,7 +102,7 @@ private:
   SessionOptions options;
   std::vector<Sequence> sequences;
   std::optional<PagedCache> cache;
-  DeviceBuffer arena, output;
+  DeviceBuffer arena, output, counters;
   std::vector<DeviceBuffer> inputs; // by InputKind
   std::vector<BoundProgram> prefillPrograms, decodePrograms;
   Batch batch;

@@ -2,6 +2,7 @@
 #include "runtime/core/Session.h"
 
 #include "runtime/bundle/Error.h"
+#include "runtime/bundle/Format.h"
 
 #include <algorithm>
 
@@ -19,6 +20,7 @@ void Session::bindPrograms() {
       tables = std::max<uint64_t>(tables, p->max_sequences());
     }
   arena = DeviceBuffer(device, arenaBytes, "the arena");
+  counters = DeviceBuffer(device, kCounterBytes, "the counters");
   output = DeviceBuffer(device, rows * m.vocab_size() * 4, "the logits");
   for (int kind = 0; kind <= int(fb::InputKind::MAX); ++kind) {
     uint64_t count = tokens;
@@ -59,6 +61,8 @@ void *Session::address(const fb::Arg &arg) const {
       return output.data();
     case fb::ArgKind::Cache:
       return cache->layer(arg.index());
+    case fb::ArgKind::Counters:
+      return counters.data();
     }
     return nullptr;
   };

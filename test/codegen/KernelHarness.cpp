@@ -306,13 +306,19 @@ int64_t KernelHarness::countTiles() const {
   return grid.getFactor() * tiles;
 }
 
+bool KernelHarness::isCounters(size_t slot) {
+  return slotOf[slot].first == kernel.getNumArguments() + kernel.getNumResults();
+}
+
 void KernelHarness::run() {
   using Function = void (*)(void *const *, const int64_t *, int64_t, void *);
   auto function = reinterpret_cast<Function>(dlsym(library, kernel.getSymName().str().c_str()));
   if (!function)
     throw std::runtime_error("the image lacks its kernel");
   for (size_t i = 0; i < slots.size(); ++i)
-    if (slotOf[i].first >= kernel.getNumArguments())
+    if (isCounters(i))
+      std::memset(slots[i].data(), 0, 4 * slots[i].size());
+    else if (slotOf[i].first >= kernel.getNumArguments())
       slots[i].poison();
 
   std::vector<void *> args;
@@ -329,6 +335,10 @@ void KernelHarness::run() {
     workspace.poison();
     function(args.data(), sizes, tile, workspace.data());
   }
+  for (size_t i = 0; i < slots.size(); ++i)
+    for (int64_t n = 0; isCounters(i) && n < slots[i].size(); ++n)
+      if (slots[i].atFlat(n) != 0)
+        throw std::runtime_error("the kernel did not leave its counters zero");
   if (!workspace.guardsIntact())
     throw std::runtime_error("the kernel wrote outside of its workspace");
   for (size_t i = 0; i < slots.size(); ++i)

@@ -84,6 +84,7 @@ private:
   void write(unsigned value, const reference::Value &contents);
   int64_t getDim(kern::Dim dim) const;
   int64_t countTiles() const;
+  bool isCounters(size_t slot);
 
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;

@@ -54,14 +54,17 @@ struct Wrapper {
 
 } // namespace
 
-/// Distinct buffers of one launch never overlap, so each base pointer is noalias.
-static void markTile(LLVM::LLVMFuncOp tile, ArrayRef<Slot> slots) {
+/// Distinct buffers of one launch never overlap, so each base pointer is noalias; but not what other
+/// tiles write while this one, having counted them, reads it.
+static void markTile(kern::KernelOp kernel, LLVM::LLVMFuncOp tile, ArrayRef<Slot> slots) {
+  unsigned numPrivate = kernel.getNumCounters() ? kernel.getNumArguments() : ~0u;
   tile.setLinkage(LLVM::Linkage::Internal);
   tile.setAlwaysInline(true);
   unsigned argument = 0;
   for (const Slot &slot : slots) {
-    tile.setArgAttr(argument + 1, LLVM::LLVMDialect::getNoAliasAttrName(),
-                    UnitAttr::get(tile.getContext()));
+    if (slot.value < numPrivate)
+      tile.setArgAttr(argument + 1, LLVM::LLVMDialect::getNoAliasAttrName(),
+                      UnitAttr::get(tile.getContext()));
     argument += 3 + 2 * slot.type.getRank();
   }
 }
@@ -70,7 +73,7 @@ void moec::codegen::wrapTile(kern::KernelOp kernel, ModuleOp module) {
   std::string symbol = kernel.getSymName().str();
   auto tile = module.lookupSymbol<LLVM::LLVMFuncOp>(symbol + ".tile");
   SmallVector<Slot> slots = getSlots(kernel);
-  markTile(tile, slots);
+  markTile(kernel, tile, slots);
 
   ImplicitLocOpBuilder b(UnknownLoc::get(module.getContext()), module.getContext());
   b.setInsertionPointToEnd(module.getBody());

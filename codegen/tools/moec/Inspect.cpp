@@ -39,6 +39,8 @@ std::string moec::argText(const fb::Manifest &manifest, const fb::Arg &arg) {
     return "logits";
   case fb::ArgKind::Cache:
     return "cache " + std::to_string(arg.index());
+  case fb::ArgKind::Counters:
+    return "counters";
   }
   return "?";
 }

@@ -105,3 +105,20 @@ plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
   // expected-error @+1 {{'plan.launch' op bytes, context_bytes and flops must not be negative; got -1, 0 and 0}}
   plan.launch @k() grid #kern.grid<dim = tokens> bytes -1 flops 0
 }
+
+// -----
+
+plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
+  // expected-error @+1 {{'plan.counters' op bytes must be a positive multiple of 4; got 6}}
+  %0 = plan.counters bytes 6
+}
+
+// -----
+
+kern.kernel @k() attributes {hero = #kern.hero<rows>, schedule = #kern.schedule<{counters = 4 : i64}>, rows = [], row_strides = array<i64>} {
+  kern.yield
+}
+plan.program @p entry "decode" tokens 1 sequences 1 output_rows 1 arena 64 {
+  // expected-error @+1 {{'plan.launch' op passes 0 buffers, kernel @k takes 1}}
+  plan.launch @k() grid #kern.grid<dim = tokens> bytes 0 flops 0
+}

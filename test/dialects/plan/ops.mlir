@@ -30,6 +30,8 @@ plan.program @decode_4 entry "decode" tokens 4 sequences 4 output_rows 2 arena 4
   %s = plan.weight_ref @w.scales
   // CHECK: plan.cache 3
   %c = plan.cache 3
+  // CHECK: plan.counters bytes 256
+  %n = plan.counters bytes 256
   // CHECK: plan.input token_ids
   // CHECK: plan.input positions
   // CHECK: plan.input sequence_ids
