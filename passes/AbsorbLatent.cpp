@@ -1,7 +1,10 @@
 // Absorbs the latent up-projection of multi-head latent attention into its query
 // and its output, so that attention runs over cached latents as they are.
-// q.(W_k l) = (W_k^T q).l and sum(p W_v l) = W_v sum(p l).
+// q.(W_k l) = (W_k^T q).l and sum(p W_v l) = W_v sum(p l). It spares expanding every cached row
+// into keys and values, and makes each score longer: it pays with few tokens for much context.
+#include "passes/CostModel.h"
 #include "passes/Passes.h"
+#include "passes/Remarks.h"
 
 using namespace mlir;
 
@@ -34,11 +37,77 @@ void absorb(moe::MlaAttentionOp attention) {
   attention.erase();
 }
 
+/// What the pass reports, and decides by, for each attention of a function.
+struct Forms {
+  double absorbed, unabsorbed; // seconds
+};
+
+/// Flops of both forms at the bounds. The chunk of a prompt belongs to one sequence; in a decode
+/// step each token has its own.
+Forms getForms(moe::MlaAttentionOp op, const CostModel &cost) {
+  uint64_t rows = cost.countRows(op.getResult()), context = cost.getBounds().getContextLength();
+  bool isDecode = cost.getBounds().getSequences() == cost.getBounds().getTokens();
+  uint64_t sequences = isDecode ? rows : 1;
+  uint64_t heads = op.getHeads(), width = cast<moe::CacheType>(op.getCache().getType()).getWidth();
+  uint64_t latent = width - op.getRopeDim(), expanded = op.getNopeDim() + op.getVDim();
+  uint64_t up = 2 * rows * heads * expanded * latent;
+  uint64_t scores = 2 * rows * context * heads * (2 * latent + op.getRopeDim());
+  double rate = cost.getRates().flopsPerSecond;
+  return {double(up + scores) / rate, double(op.getFlops(rows, context, sequences)) / rate};
+}
+
 struct AbsorbLatent : impl::AbsorbLatentBase<AbsorbLatent> {
+  using AbsorbLatentBase::AbsorbLatentBase;
+
   void runOnOperation() override {
-    SmallVector<moe::MlaAttentionOp> ops;
-    getOperation().walk([&](moe::MlaAttentionOp op) { ops.push_back(op); });
-    llvm::for_each(ops, absorb);
+    if (form != "auto" && form != "absorbed" && form != "unabsorbed") {
+      getOperation().emitError() << "form must be auto, absorbed or unabsorbed; got '" << form
+                                 << "'";
+      return signalPassFailure();
+    }
+    const kern::TargetModel *target = nullptr;
+    if (form == "auto" && getOperation()->hasAttr(kern::kTargetAttr)) {
+      target = kern::getTarget(getOperation());
+      if (!target)
+        return signalPassFailure();
+    }
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (!function.isExternal() && failed(visit(function, target)))
+        return signalPassFailure();
+  }
+
+  LogicalResult visit(func::FuncOp function, const kern::TargetModel *target) {
+    SmallVector<moe::MlaAttentionOp> ops(function.getBody().front().getOps<moe::MlaAttentionOp>());
+    if (ops.empty() || form == "unabsorbed")
+      return success();
+    std::optional<CostModel> cost;
+    if (target) {
+      FailureOr<CostModel> computed = CostModel::get(function, *target);
+      if (failed(computed))
+        return failure();
+      cost = std::move(*computed);
+    }
+    for (moe::MlaAttentionOp op : ops)
+      if (!cost || isBetterAbsorbed(op, *cost, *target))
+        absorb(op);
+    return success();
+  }
+
+  bool isBetterAbsorbed(moe::MlaAttentionOp op, const CostModel &cost,
+                        const kern::TargetModel &target) {
+    if (auto reason = target.refuseFusion(kern::Hero::Attention, op, /*before=*/false)) {
+      reportSuccess(op, getArgument(), "absorbed: " + *reason);
+      return true;
+    }
+    Forms forms = getForms(op, cost);
+    std::string times = "absorbed " + formatSeconds(forms.absorbed) + ", unabsorbed " +
+                        formatSeconds(forms.unabsorbed);
+    bool isBetter = forms.absorbed <= forms.unabsorbed;
+    if (isBetter)
+      reportSuccess(op, getArgument(), times);
+    else
+      reportRefusal(op, getArgument(), times);
+    return isBetter;
   }
 };
 

@@ -35,6 +35,18 @@ double CostModel::getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers
   return inTurn * double(rowFlops) / rates.rowFlopsPerSecond;
 }
 
+std::optional<std::string> CostModel::refuseRowEpilogue(const KernelCost &cost,
+                                                        uint64_t rows) const {
+  uint64_t flops = cost.flops / std::max<uint64_t>(rows, 1);
+  double apart = rates.secondsPerLaunch + getRowSeconds(flops, rows, rates.workers);
+  double fused = getRowSeconds(flops, rows, /*workers=*/1);
+  if (fused <= apart)
+    return std::nullopt;
+  return llvm::formatv("{0} rows by one worker take {1}, in a launch of their own {2}", rows,
+                       formatSeconds(fused), formatSeconds(apart))
+      .str();
+}
+
 uint64_t CostModel::countRows(Value value) const {
   return passes::countRows(rows.getRows(value), value.getType(), bounds.getSizes());
 }

@@ -28,6 +28,10 @@ public:
   /// Seconds of row-wise ops over `rows` rows by `workers` workers at most, without a launch.
   double getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers) const;
 
+  /// Why a launch of their own is better for row-wise ops than to be the row epilogue of a product
+  /// of `rows` rows (one worker, no launch), or nothing when it is not. `cost` is that of all rows.
+  std::optional<std::string> refuseRowEpilogue(const KernelCost &cost, uint64_t rows) const;
+
   /// Row counts at the bounds; a value that a pass makes has to be told to `rows`.
   uint64_t countRows(mlir::Value value) const;
   RowAnalysis rows;

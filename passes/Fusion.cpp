@@ -154,10 +154,9 @@ kern::GroupOp moec::passes::createGroup(ArrayRef<Operation *> unordered, Operati
   return group;
 }
 
-kern::GroupOp moec::passes::joinGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero hero) {
-  Operation *place = findPlace({first, second});
-  if (!place)
-    return {};
+/// One group at `place` of the ops and results of `first`, then of `second`.
+static kern::GroupOp mergeGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero hero,
+                                 Operation *place) {
   OpBuilder builder(place);
   MLIRContext *context = builder.getContext();
   Location loc = FusedLoc::get(context, {first.getLoc(), second.getLoc()});
@@ -182,6 +181,55 @@ kern::GroupOp moec::passes::joinGroups(kern::GroupOp first, kern::GroupOp second
   kern::YieldOp::create(builder, loc, yielded);
   first.erase();
   second.erase();
+  return group;
+}
+
+kern::GroupOp moec::passes::joinGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero hero) {
+  Operation *place = findPlace({first, second});
+  return place ? mergeGroups(first, second, hero, place) : kern::GroupOp();
+}
+
+/// The slices through which `consumer` reads results of `producer`, in block order.
+static SmallVector<Operation *> getSlicesBetween(kern::GroupOp producer, kern::GroupOp consumer) {
+  llvm::SmallSetVector<Operation *, 4> slices;
+  for (Value operand : getOperandsOfBlock(consumer)) {
+    SmallVector<Operation *> chain;
+    while (auto slice = operand.getDefiningOp<moe::SliceOp>()) {
+      chain.push_back(slice);
+      operand = slice.getX();
+    }
+    if (operand.getDefiningOp() == producer)
+      slices.insert_range(chain);
+  }
+  SmallVector<Operation *> sorted = slices.takeVector();
+  llvm::sort(sorted, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return sorted;
+}
+
+kern::GroupOp moec::passes::appendGroup(kern::GroupOp producer, kern::GroupOp consumer) {
+  SmallVector<Operation *> slices = getSlicesBetween(producer, consumer), all = {producer};
+  llvm::append_range(all, slices);
+  all.push_back(consumer);
+  Operation *place = findPlace(all);
+  if (!place)
+    return {};
+
+  // What the consumer reads of the producer it now reads inside.
+  Region &body = consumer.getBody();
+  auto isInside = [&](OpOperand &use) { return use.getOwner()->getParentRegion() == &body; };
+  OpBuilder builder = OpBuilder::atBlockBegin(&body.front());
+  for (Operation *slice : slices)
+    slice->getResult(0).replaceUsesWithIf(builder.clone(*slice)->getResult(0), isInside);
+  ValueRange yielded = producer.getBody().front().getTerminator()->getOperands();
+  for (auto [outer, inner] : llvm::zip(producer.getResults(), yielded))
+    outer.replaceUsesWithIf(inner, isInside);
+  kern::GroupOp group = mergeGroups(producer, consumer, *producer.getHero(), place);
+  for (Operation *slice : llvm::reverse(slices)) {
+    if (slice->use_empty())
+      slice->erase();
+    else
+      slice->moveAfter(group);
+  }
   return group;
 }
 

@@ -44,6 +44,10 @@ kern::GroupOp createGroup(llvm::ArrayRef<mlir::Operation *> ops, mlir::Operation
 /// `first` (which stands first) before those of `second`. Null when they cannot stand in one place.
 kern::GroupOp joinGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero hero);
 
+/// Moves the ops of `consumer`, which reads results of `producer`, or slices of them, behind those
+/// of `producer`. All results stay results. Null when the two cannot stand in one place.
+kern::GroupOp appendGroup(kern::GroupOp producer, kern::GroupOp consumer);
+
 /// The hero of an op that is alone in its group, or nothing when no kernel computes it.
 std::optional<kern::Hero> getHero(mlir::Operation *op);
 

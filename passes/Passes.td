@@ -107,7 +107,9 @@ def AbsorbLatent : ModulePass<"absorb-latent"> {
   let summary = "absorb the latent up-projection into query and output of attention";
   let description = [{
     Attention over expanded keys and values becomes attention over the cached latents: each head's query
-    is multiplied by the key part of the up-projection, its output by the value part.
+    is multiplied by the key part of the up-projection, its output by the value part. That pays with few tokens for much
+    context (decode); many tokens of one prompt expand each cached row once for all of them. The roofline decides for each function at
+    its `kern.bounds`; without a target all are absorbed.
 
     Requires nothing.
 
@@ -117,8 +119,10 @@ def AbsorbLatent : ModulePass<"absorb-latent"> {
         %c = moe.latent_attention %l, %q, %cache, ... {heads = 2, rope_dim = 4}
         %y = moe.head_linear %c, %up {heads = 2, transposed = false, w_offset = 6, w_size = 4, ...}
 
-    Refuses nothing. Sums are taken in another order, so results differ by rounding.
+    Refuses what costs more absorbed, and an unknown form. Sums are taken in another order, so results differ by rounding.
   }];
+  let options = [Option<"form", "form", "std::string", /*default=*/"\"auto\"",
+                        "auto (by cost), absorbed or unabsorbed">];
 }
 
 def AttachRopeTables : ModulePass<"attach-rope-tables"> {
@@ -239,6 +243,25 @@ def FuseNormQuantize : ModulePass<"fuse-norm-quantize"> {
   }];
 }
 
+def FuseConcatRows : ModulePass<"fuse-concat-rows"> {
+  let summary = "put the parts of a row and the joining of them into one group";
+  let description = [{
+    Takes a concat that makes no cache row, the norms that make its parts for nothing else, embeddings that only these read, and
+    the quantization of the result: the input of the multi-token prediction head.
+
+    Requires the module's `kern.target`.
+
+        %0 = moe.embedding %ids, %table
+        %1 = moe.rms_norm %0, %w {...}
+        %2 = moe.rms_norm %hidden, %v {...}
+        %3 = moe.concat %1, %2
+
+        %3 = kern.group hero <rows> { the four ops } : tensor<?x16xf32>
+
+    Refuses what the target refuses.
+  }];
+}
+
 def FuseSwigluQuantize : ModulePass<"fuse-swiglu-quantize"> {
   let summary = "put swiglu and its quantization into one group";
   let description = [{
@@ -258,14 +281,16 @@ def FuseSwigluQuantize : ModulePass<"fuse-swiglu-quantize"> {
 def FuseRouter : ModulePass<"fuse-router"> {
   let summary = "put the router's linear and the gate into one group";
   let description = [{
-    Takes a gate and the linear that makes its logits: a row's logits are few and stay in the kernel.
+    Takes a gate and the linear that makes its logits. With few rows the group is a product whose last tile chooses
+    (as in `fuse-row-epilogue`): all workers share the router's weight. With many, each worker multiplies and chooses for rows of its own,
+    and the logits stay in the kernel (hero routing). The target's rates decide at the function's `kern.bounds`.
 
-    Requires the module's `kern.target`.
+    Requires the module's `kern.target` and arguments with a `moe.input` role.
 
         %0 = moe.linear %x, %router
         %ids, %weights = moe.gate %0, %bias {...}
 
-        %ids, %weights = kern.group hero <routing> { both ops } : ...
+        %0, %ids, %weights = kern.group hero <matmul> { both ops } : ...
 
     Refuses what the target refuses, logits that are not made by a linear, and logits that another op reads too.
   }];
@@ -308,6 +333,26 @@ def FuseSiblingRows : ModulePass<"fuse-sibling-rows"> {
 
     Refuses what the target refuses, a group that depends on the other, groups that cannot stand in one place, and a cache
     whose old contents another op reads.
+  }];
+}
+
+def FuseRowEpilogue : ModulePass<"fuse-row-epilogue"> {
+  let summary = "put row-wise groups behind the product whose rows they read";
+  let description = [{
+    A group of row-wise ops moves into the group of the product that makes the rows it reads, or slices of them: the tile
+    that finds itself the last of a block of rows computes them. The product stays a result, since it is through memory
+    that the last tile finds what the others made. One worker instead of all computes the rows, so the target's rates decide, at the
+    function's `kern.bounds`, whether a launch is dearer.
+
+    Requires groups with heroes (`group-remaining`), the module's `kern.target` and arguments with a `moe.input` role.
+
+        %x = kern.group hero <matmul> { moe.linear ... moe.add ... }
+        %n, %q = kern.group hero <rows> { moe.rms_norm %x, %w {...} ... moe.quantize ... }
+
+        %x, %n, %q = kern.group hero <matmul> { moe.linear ... moe.add ... moe.rms_norm ... moe.quantize ... }
+
+    Refuses what the target refuses, groups with other rows than the product, groups that cannot stand in one place, and what does
+    not pay.
   }];
 }
 

@@ -9,8 +9,9 @@ using namespace mlir;
 using namespace moec::passes;
 
 static constexpr llvm::StringLiteral kOptionalPasses[] = {
-    "merge-linears", "fuse-residual-norm",    "fuse-norm-quantize", "fuse-swiglu-quantize",
-    "fuse-router",   "fuse-rope-cache-write", "fuse-sibling-rows"};
+    "merge-linears",        "fuse-residual-norm", "fuse-norm-quantize",
+    "fuse-swiglu-quantize", "fuse-router",        "fuse-rope-cache-write",
+    "fuse-concat-rows",     "fuse-sibling-rows",  "fuse-row-epilogue"};
 
 ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
 
@@ -55,12 +56,15 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   // Fusions, the widest first: what one takes the next no longer sees.
   addOptional(manager, options, createFuseResidualNorm());
   addOptional(manager, options, createFuseRopeCacheWrite());
+  addOptional(manager, options, createFuseConcatRows());
   addOptional(manager, options, createFuseNormQuantize());
   addOptional(manager, options, createFuseSwigluQuantize());
   addOptional(manager, options, createFuseRouter());
   manager.addPass(createGroupRemaining());
   // Siblings are whole groups, so they are joined once all groups are there.
   addOptional(manager, options, createFuseSiblingRows());
+  // Last, because what it takes is not offered to other fusions any more.
+  addOptional(manager, options, createFuseRowEpilogue());
 
   // Groups are final: one kernel for all that are alike, then how to compute each.
   manager.addPass(createOutlineKernels());

@@ -23,6 +23,10 @@ public:
   /// `before` is true when the op feeds the hero.
   virtual std::optional<std::string> refuseFusion(mlir::Operation *op, bool before) const = 0;
 
+  /// Why `op` cannot be computed by the last tile of a row block, of `rows` rows in all at most, or
+  /// nothing when it can.
+  virtual std::optional<std::string> refuseRowEpilogue(mlir::Operation *op, uint64_t rows) const;
+
   /// The schedules to choose from: the cheapest wins, the first among equals. Never empty.
   virtual llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                                      const Machine &machine) const = 0;

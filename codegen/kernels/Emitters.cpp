@@ -7,6 +7,10 @@ using namespace moec::codegen;
 
 KernelEmitter::~KernelEmitter() = default;
 
+std::optional<std::string> KernelEmitter::refuseRowEpilogue(Operation *, uint64_t) const {
+  return "the host's kernels of this kind end with their tiles";
+}
+
 const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
   switch (hero) {
   case kern::Hero::Pointwise:

@@ -12,6 +12,10 @@ using namespace moec::kern;
 
 TargetModel::~TargetModel() = default;
 
+std::optional<std::string> TargetModel::refuseRowEpilogue(Hero, Operation *, uint64_t) const {
+  return "the target's tiles cannot tell which of them is the last";
+}
+
 namespace {
 /// Factories by prefix, and the targets made so far by full name.
 struct TargetTable : DialectInterface::Base<TargetTable> {

@@ -40,6 +40,11 @@ public:
   virtual std::optional<std::string> refuseFusion(Hero hero, mlir::Operation *op,
                                                   bool before) const = 0;
 
+  /// Why `op` cannot be computed by the last tile of each row block of a kernel with hero `hero`,
+  /// on the rows (at most `rows`) that its tiles have finished, or nothing when it can.
+  virtual std::optional<std::string> refuseRowEpilogue(Hero hero, mlir::Operation *op,
+                                                       uint64_t rows) const;
+
   /// The schedule to use for a kernel, from the target's own candidates.
   virtual ScheduleAttr chooseSchedule(KernelOp kernel) const = 0;
 

@@ -45,7 +45,8 @@ uint64_t LatentAttentionOp::getFlops(uint64_t rows, uint64_t context, uint64_t) 
   return 2 * rows * context * getHeads() * (2 * latent + getRopeDim());
 }
 uint64_t GateOp::getFlops(uint64_t rows, uint64_t, uint64_t) {
-  return 8 * rows * columns(getLogits());
+  // A look at every expert for each choice.
+  return (8 + 2 * getTopK()) * rows * columns(getLogits());
 }
 uint64_t ExpertsOp::getFlops(uint64_t rows, uint64_t, uint64_t) {
   auto gate = getShape(getGate().getType());

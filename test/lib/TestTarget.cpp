@@ -29,6 +29,11 @@ public:
         .str();
   }
 
+  std::optional<std::string> refuseRowEpilogue(kern::Hero hero, Operation *op,
+                                               uint64_t) const override {
+    return refuseFusion(hero, op, /*before=*/false);
+  }
+
   kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override {
     Builder builder(kernel.getContext());
     return kern::ScheduleAttr::get(

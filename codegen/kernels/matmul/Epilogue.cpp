@@ -2,6 +2,7 @@
 #include "codegen/kernels/matmul/Epilogue.h"
 
 #include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/matmul/RowTail.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -21,8 +22,9 @@ std::optional<std::string> Epilogue::refuse(Operation *op) {
 }
 
 FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t lanes) {
+  SmallVector<Operation *> tail = RowTail::getOps(tile.kernel);
   for (Operation &op : hero->getBlock()->without_terminator()) {
-    if (&op == hero)
+    if (&op == hero || llvm::is_contained(tail, &op))
       continue;
     if (op.isBeforeInBlock(hero))
       return op.emitError() << "the host's matrix kernels have no prologue ops";
@@ -32,7 +34,11 @@ FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t l
   for (Value yielded : hero->getBlock()->getTerminator()->getOperands())
     if (!yielded.getDefiningOp())
       return tile.kernel.emitError() << "a matrix kernel yields what it computes, not an argument";
-  return Epilogue(tile, hero, lanes);
+  Epilogue epilogue(tile, hero, lanes);
+  for (Operation &op : hero->getBlock()->without_terminator())
+    if (!llvm::is_contained(tail, &op))
+      epilogue.ops.push_back(&op);
+  return epilogue;
 }
 
 void Epilogue::emit(const Range &range) const {
@@ -65,12 +71,12 @@ void Epilogue::emitColumns(const Range &range, Value token, int64_t columns) con
         values.map(value, loadFloats(b, tile->getArgument(value).data, {row, column}, width));
       return values.lookup(value);
     };
-    for (Operation &op : hero->getBlock()->without_terminator())
+    for (Operation *op : ops)
       if (auto add = dyn_cast<moe::AddOp>(op))
         values.map(add.getResult(),
                    arith::AddFOp::create(b, get(add.getLhs()), get(add.getRhs())).getResult());
-    for (Operation &op : hero->getBlock()->without_terminator())
-      for (unsigned result : tile->getResultsOf(op.getResult(0)))
-        storeFloats(b, get(op.getResult(0)), tile->getResult(result).data, {row, column});
+    for (Operation *op : ops)
+      for (unsigned result : tile->getResultsOf(op->getResult(0)))
+        storeFloats(b, get(op->getResult(0)), tile->getResult(result).data, {row, column});
   });
 }

@@ -35,6 +35,7 @@ private:
   TileFunction *tile;
   mlir::Operation *hero;
   int64_t lanes;
+  llvm::SmallVector<mlir::Operation *> ops; // the hero and those behind it that a tile computes
 };
 
 } // namespace moec::codegen

@@ -4,6 +4,7 @@
 #include "codegen/kernels/matmul/DotTile.h"
 #include "codegen/kernels/matmul/Epilogue.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
+#include "codegen/kernels/matmul/RowTail.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -19,7 +20,13 @@ public:
                                        const Machine &machine) const override {
     auto linear = findHero<moe::LinearOp>(kernel);
     ArrayRef<int64_t> shape = moe::getShape(linear.getWeight().getType());
-    return getDotCandidates(kernel, machine, shape[0], shape[1]);
+    SmallVector<Candidate> candidates = getDotCandidates(kernel, machine, shape[0], shape[1]);
+    RowTail::addCounters(kernel, candidates);
+    return candidates;
+  }
+
+  std::optional<std::string> refuseRowEpilogue(Operation *op, uint64_t rows) const override {
+    return RowTail::refuse(op, rows);
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
@@ -40,7 +47,8 @@ public:
       return failure();
     auto x = OperandReader::get(tile, linear.getX(), sizes.lanes);
     auto weight = OperandReader::get(tile, linear.getWeight(), sizes.lanes);
-    if (failed(x) || failed(weight))
+    auto tail = RowTail::get(tile);
+    if (failed(x) || failed(weight) || failed(tail))
       return failure();
     DotTile dot(tile, *x, *weight, sizes);
 
@@ -69,7 +77,9 @@ public:
                     .columns = sizes.columns,
                     .lastColumns = block.lastCount,
                     .isLast = block.isLast});
-    return success();
+    Value rowBlock = arith::DivUIOp::create(b, tile.getTile(), blocks);
+    return tail->emit(
+        {.block = rowBlock, .numTiles = blocks, .firstRow = token, .numRows = numTokens});
   }
 };
 

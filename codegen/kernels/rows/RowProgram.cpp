@@ -65,9 +65,11 @@ RowRef RowProgram::get(Value value) {
     ref.columns = getColumns(slice.getType());
     return ref;
   }
-  Buffer buffer = tile.getArgument(value);
-  assert(buffer && "a row program reads only arguments, bound values and its own");
-  return getRowOf(buffer, value.getType(), row);
+  if (Buffer buffer = tile.getArgument(value))
+    return getRowOf(buffer, value.getType(), row);
+  SmallVector<unsigned> results = tile.getResultsOf(value);
+  assert(!results.empty() && "a row program reads arguments, results, bound values and its own");
+  return getRowOf(tile.getResult(results.front()), value.getType(), row);
 }
 
 RowRef RowProgram::getDestination(Value value) {

@@ -17,6 +17,14 @@ std::optional<std::string> CpuTarget::refuseFusion(kern::Hero hero, Operation *o
   return emitter->refuseFusion(op, before);
 }
 
+std::optional<std::string> CpuTarget::refuseRowEpilogue(kern::Hero hero, Operation *op,
+                                                        uint64_t rows) const {
+  const KernelEmitter *emitter = findHostEmitter(hero);
+  if (!emitter)
+    return TargetModel::refuseRowEpilogue(hero, op, rows);
+  return emitter->refuseRowEpilogue(op, rows);
+}
+
 kern::ScheduleAttr CpuTarget::chooseSchedule(kern::KernelOp kernel) const {
   const KernelEmitter *emitter = findHostEmitter(kernel.getHero());
   if (!emitter)

@@ -17,6 +17,8 @@ public:
   kern::TargetRates getRates() const override { return cpu.rates; }
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
+  std::optional<std::string> refuseRowEpilogue(kern::Hero hero, mlir::Operation *op,
+                                               uint64_t rows) const override;
   kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
 

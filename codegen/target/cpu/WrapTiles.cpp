@@ -54,8 +54,8 @@ struct Wrapper {
 
 } // namespace
 
-/// Distinct buffers of one launch never overlap, so each base pointer is noalias; but not what other
-/// tiles write while this one, having counted them, reads it.
+/// Distinct buffers of one launch never overlap, so each base pointer is noalias; but not what
+/// other tiles write while this one, having counted them, reads it.
 static void markTile(kern::KernelOp kernel, LLVM::LLVMFuncOp tile, ArrayRef<Slot> slots) {
   unsigned numPrivate = kernel.getNumCounters() ? kernel.getNumArguments() : ~0u;
   tile.setLinkage(LLVM::Linkage::Internal);

@@ -1,0 +1,114 @@
+// Row-wise groups behind the product whose rows they read: the tile that finishes a block of rows
+// computes them. It saves a launch, and costs the other workers' time while one computes.
+#include "passes/CostModel.h"
+#include "passes/Fusion.h"
+#include "passes/Passes.h"
+#include "passes/Remarks.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+
+namespace moec::passes {
+#define GEN_PASS_DEF_FUSEROWEPILOGUE
+#include "passes/Passes.h.inc"
+
+namespace {
+
+SmallVector<Operation *> getOps(kern::GroupOp group) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : group.getBody().front().without_terminator())
+    ops.push_back(&op);
+  return ops;
+}
+
+/// The group of `group`'s block that makes what `value` is, or is a slice of.
+kern::GroupOp getProducerGroup(Value value, kern::GroupOp group) {
+  while (auto slice = value.getDefiningOp<moe::SliceOp>())
+    value = slice.getX();
+  auto producer = value.getDefiningOp<kern::GroupOp>();
+  return producer && producer->getBlock() == group->getBlock() ? producer : kern::GroupOp();
+}
+
+bool isProduct(kern::GroupOp group) {
+  std::optional<kern::Hero> hero = group.getHero();
+  return hero && (*hero == kern::Hero::Matmul || *hero == kern::Hero::GroupedMatmul);
+}
+
+/// Row-wise in all its ops, with no main loop of its own.
+bool isRowwise(kern::GroupOp group) {
+  std::optional<kern::Hero> hero = group.getHero();
+  bool isRows = hero && (*hero == kern::Hero::Rows || *hero == kern::Hero::Pointwise ||
+                         *hero == kern::Hero::Routing);
+  return isRows &&
+         llvm::none_of(getOps(group), [](Operation *op) { return isa<moe::LinearOp>(op); });
+}
+
+struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
+  void runOnOperation() override {
+    const kern::TargetModel *target = kern::getTarget(getOperation());
+    if (!target)
+      return signalPassFailure();
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal())
+        continue;
+      FailureOr<CostModel> cost = CostModel::get(function, *target);
+      if (failed(cost))
+        return signalPassFailure();
+      SmallVector<kern::GroupOp> groups(function.getOps<kern::GroupOp>());
+      for (kern::GroupOp group : groups)
+        if (isRowwise(group))
+          visit(group, *cost, *target);
+    }
+  }
+
+  void visit(kern::GroupOp group, CostModel &cost, const kern::TargetModel &target) {
+    llvm::SmallSetVector<Operation *, 2> producers;
+    group.getBody().walk([&](Operation *op) {
+      for (Value operand : op->getOperands())
+        if (kern::GroupOp producer = getProducerGroup(operand, group))
+          producers.insert(producer);
+    });
+    for (Operation *producer : llvm::reverse(producers))
+      if (isProduct(cast<kern::GroupOp>(producer)) &&
+          tryFuse(cast<kern::GroupOp>(producer), group, cost, target))
+        return;
+  }
+
+  /// Why `group` cannot be, or should not be, the row epilogue of `product`; nothing when it can.
+  std::optional<std::string> refuse(kern::GroupOp product, kern::GroupOp group,
+                                    const CostModel &cost, const kern::TargetModel &target) {
+    Attribute rows = cost.rows.getRows(product.getResult(0));
+    uint64_t numRows = cost.countRows(product.getResult(0));
+    for (Operation *op : getOps(group)) {
+      if (auto reason = target.refuseRowEpilogue(*product.getHero(), op, numRows))
+        return reason;
+      auto append = dyn_cast<moe::CacheAppendOp>(op);
+      if (append && !append.getCache().hasOneUse())
+        return std::string("the cache's old contents are read too");
+      for (Value result : op->getResults())
+        if (!isa<moe::CacheType>(result.getType()) && cost.rows.getRows(result) != rows)
+          return std::string("it has other rows than the product");
+    }
+    return cost.refuseRowEpilogue(cost.getCost(getOps(group)), numRows);
+  }
+
+  bool tryFuse(kern::GroupOp product, kern::GroupOp group, CostModel &cost,
+               const kern::TargetModel &target) {
+    if (auto reason = refuse(product, group, cost, target))
+      return reportRefusal(group, getArgument(), *reason), false;
+    kern::GroupOp fused = appendGroup(product, group);
+    if (!fused)
+      return reportRefusal(group, getArgument(),
+                           "it also depends on what is computed from the product elsewhere"),
+             false;
+    Operation *yield = fused.getBody().front().getTerminator();
+    for (auto [result, yielded] : llvm::zip(fused.getResults(), yield->getOperands()))
+      cost.rows.replace(yielded, result);
+    reportSuccess(fused, getArgument(), "put row-wise ops behind the product");
+    return true;
+  }
+};
+
+} // namespace
+} // namespace moec::passes
