@@ -1,5 +1,6 @@
-// Row-wise groups behind the product whose rows they read: the tile that finishes a block of rows
-// computes them. It saves a launch, and costs the other workers' time while one computes.
+// Row-wise groups behind the group whose rows they read. Behind other row-wise ops that saves a
+// launch. Behind a product the tile that finishes a block of rows computes them: the other workers
+// wait meanwhile.
 #include "passes/CostModel.h"
 #include "passes/Fusion.h"
 #include "passes/Passes.h"
@@ -30,18 +31,27 @@ kern::GroupOp getProducerGroup(Value value, kern::GroupOp group) {
   return producer && producer->getBlock() == group->getBlock() ? producer : kern::GroupOp();
 }
 
-bool isProduct(kern::GroupOp group) {
+/// Whether the group's hero is one of these.
+bool hasHero(kern::GroupOp group, ArrayRef<kern::Hero> heroes) {
   std::optional<kern::Hero> hero = group.getHero();
-  return hero && (*hero == kern::Hero::Matmul || *hero == kern::Hero::GroupedMatmul);
+  return hero && llvm::is_contained(heroes, *hero);
 }
 
-/// Row-wise in all its ops, with no main loop of its own.
-bool isRowwise(kern::GroupOp group) {
-  std::optional<kern::Hero> hero = group.getHero();
-  bool isRows = hero && (*hero == kern::Hero::Rows || *hero == kern::Hero::Pointwise ||
-                         *hero == kern::Hero::Routing);
-  return isRows &&
-         llvm::none_of(getOps(group), [](Operation *op) { return isa<moe::LinearOp>(op); });
+/// Computed a row at a time by any worker.
+bool isRows(kern::GroupOp group) {
+  return hasHero(group, {kern::Hero::Rows, kern::Hero::Pointwise});
+}
+
+/// What others' rows may be put behind.
+bool makesRows(kern::GroupOp group) {
+  return isRows(group) || hasHero(group, {kern::Hero::Matmul, kern::Hero::GroupedMatmul});
+}
+
+/// What can stand behind rows: row-wise ops, and the sorting of choices made in them.
+bool canFollowRows(kern::GroupOp group) {
+  if (!isRows(group) && !hasHero(group, {kern::Hero::Routing, kern::Hero::Permutation}))
+    return false;
+  return llvm::none_of(getOps(group), [](Operation *op) { return isa<moe::LinearOp>(op); });
 }
 
 struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
@@ -57,7 +67,7 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
         return signalPassFailure();
       SmallVector<kern::GroupOp> groups(function.getOps<kern::GroupOp>());
       for (kern::GroupOp group : groups)
-        if (isRowwise(group))
+        if (canFollowRows(group))
           visit(group, *cost, *target);
     }
   }
@@ -70,26 +80,30 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
           producers.insert(producer);
     });
     for (Operation *producer : llvm::reverse(producers))
-      if (isProduct(cast<kern::GroupOp>(producer)) &&
+      if (makesRows(cast<kern::GroupOp>(producer)) &&
           tryFuse(cast<kern::GroupOp>(producer), group, cost, target))
         return;
   }
 
-  /// Why `group` cannot be, or should not be, the row epilogue of `product`; nothing when it can.
-  std::optional<std::string> refuse(kern::GroupOp product, kern::GroupOp group,
-                                    const CostModel &cost, const kern::TargetModel &target) {
-    Attribute rows = cost.rows.getRows(product.getResult(0));
-    uint64_t numRows = cost.countRows(product.getResult(0));
+  /// Why `group` cannot be, or should not be, put behind `first`; nothing when it can.
+  std::optional<std::string> refuse(kern::GroupOp first, kern::GroupOp group, const CostModel &cost,
+                                    const kern::TargetModel &target) {
+    Attribute rows = cost.rows.getRows(first.getResult(0));
+    uint64_t numRows = cost.countRows(first.getResult(0));
     for (Operation *op : getOps(group)) {
-      if (auto reason = target.refuseRowEpilogue(*product.getHero(), op, numRows))
+      if (auto reason = isRows(first) ? target.refuseFusion(kern::Hero::Rows, op, /*before=*/false)
+                                      : target.refuseRowEpilogue(*first.getHero(), op, numRows))
         return reason;
       auto append = dyn_cast<moe::CacheAppendOp>(op);
       if (append && !append.getCache().hasOneUse())
         return std::string("the cache's old contents are read too");
       for (Value result : op->getResults())
-        if (!isa<moe::CacheType>(result.getType()) && cost.rows.getRows(result) != rows)
-          return std::string("it has other rows than the product");
+        if (!isa<moe::CacheType>(result.getType()) && !isa<moe::PermuteOp>(op) &&
+            cost.rows.getRows(result) != rows)
+          return std::string("it has other rows than what it reads");
     }
+    if (isRows(first))
+      return std::nullopt; // the same workers, and a launch less
     return cost.refuseRowEpilogue(cost.getCost(getOps(group)), numRows);
   }
 
@@ -100,12 +114,12 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
     kern::GroupOp fused = appendGroup(product, group);
     if (!fused)
       return reportRefusal(group, getArgument(),
-                           "it also depends on what is computed from the product elsewhere"),
+                           "it also depends on what is computed from these rows elsewhere"),
              false;
     Operation *yield = fused.getBody().front().getTerminator();
     for (auto [result, yielded] : llvm::zip(fused.getResults(), yield->getOperands()))
       cost.rows.replace(yielded, result);
-    reportSuccess(fused, getArgument(), "put row-wise ops behind the product");
+    reportSuccess(fused, getArgument(), "put row-wise ops behind the rows they read");
     return true;
   }
 };

@@ -337,10 +337,11 @@ def FuseSiblingRows : ModulePass<"fuse-sibling-rows"> {
 }
 
 def FuseRowEpilogue : ModulePass<"fuse-row-epilogue"> {
-  let summary = "put row-wise groups behind the product whose rows they read";
+  let summary = "put row-wise groups behind the group whose rows they read";
   let description = [{
-    A group of row-wise ops moves into the group of the product that makes the rows it reads, or slices of them: the tile
-    that finds itself the last of a block of rows computes them. The product stays a result, since it is through memory
+    A group of row-wise ops moves into the group that makes the rows it reads, or slices of them. Behind other
+    row-wise ops that saves a launch. Behind a product the tile that finds itself the last of a block of rows computes them; when there
+    is only one block, it also sorts (`moe.permute`). The product stays a result, since it is through memory
     that the last tile finds what the others made. One worker instead of all computes the rows, so the target's rates decide, at the
     function's `kern.bounds`, whether a launch is dearer.
 
@@ -351,8 +352,8 @@ def FuseRowEpilogue : ModulePass<"fuse-row-epilogue"> {
 
         %x, %n, %q = kern.group hero <matmul> { moe.linear ... moe.add ... moe.rms_norm ... moe.quantize ... }
 
-    Refuses what the target refuses, groups with other rows than the product, groups that cannot stand in one place, and what does
-    not pay.
+    Refuses what the target refuses, groups with other rows than what they read, groups that cannot stand in one place, and what
+    does not pay.
   }];
 }
 

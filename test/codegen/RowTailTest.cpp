@@ -39,6 +39,21 @@ kern.kernel @k(%x: tensor<?x80xf32>, %w: tensor<24x80xbf16>, %b: tensor<24xf32>)
 }
 )";
 
+/// A router that also sorts, as one block of rows can.
+const char *const kSortingRouter = R"(
+kern.kernel @k(%x: tensor<?x80xf32>, %w: tensor<10x80xf32>)
+    -> (tensor<?x10xf32>, tensor<?x3xi32>, tensor<?x3xf32>, tensor<?xi32>, tensor<?x3xi32>, tensor<11xi32>)
+    attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>,
+    #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<tokens * 3>, #kern.rows<tokens * 1>, unit],
+    row_strides = array<i64: 80, 80, 10, 3, 3, 1, 3, 0>} {
+  %0 = moe.linear %x, %w : (tensor<?x80xf32>, tensor<10x80xf32>) -> tensor<?x10xf32>
+  %ids, %weights = moe.gate %0 {scoring = #moe<scoring softmax>, top_k = 3 : i64} : (tensor<?x10xf32>) -> (tensor<?x3xi32>, tensor<?x3xf32>)
+  %rows, %slots, %offsets = moe.permute %ids : (tensor<?x3xi32>) -> (tensor<?xi32>, tensor<?x3xi32>, tensor<11xi32>)
+  kern.yield %0, %ids, %weights, %rows, %slots, %offsets : tensor<?x10xf32>, tensor<?x3xi32>, tensor<?x3xf32>,
+      tensor<?xi32>, tensor<?x3xi32>, tensor<11xi32>
+}
+)";
+
 /// A merged down-projection: one slice normalized, the other written to the cache.
 const char *const kLatent = R"(
 kern.kernel @k(%x: tensor<?x72xf32>, %w: tensor<104x72xf32>, %n: tensor<64xf32>, %cache: !moe.cache<40xf32, page = 4>,
@@ -77,6 +92,11 @@ TEST(RowTail, ResidualNormQuantize) {
 TEST(RowTail, Router) {
   for (int64_t tokens : {1, 3, 20})
     expectClose(kRouter, tokens, 1e-5);
+}
+
+TEST(RowTail, RouterThatSorts) {
+  for (int64_t tokens : {1, 6, 255})
+    expectClose(kSortingRouter, tokens, 1e-5);
 }
 
 TEST(RowTail, NormAndCacheWrite) {

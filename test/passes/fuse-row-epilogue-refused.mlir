@@ -29,7 +29,7 @@ module attributes {kern.target = "test"} {
       %0 = moe.add %y, %y : tensor<?x8xf32>
       kern.yield %0 : tensor<?x8xf32>
     } : tensor<?x8xf32>
-    // expected-remark @below {{it also depends on what is computed from the product elsewhere}}
+    // expected-remark @below {{it also depends on what is computed from these rows elsewhere}}
     %z = kern.group hero <rows> {
       %0 = moe.add %y, %q : tensor<?x8xf32>
       kern.yield %0 : tensor<?x8xf32>
@@ -44,7 +44,7 @@ module attributes {kern.target = "test"} {
       %0 = moe.linear %x, %w : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
       kern.yield %0 : tensor<?x8xf32>
     } : tensor<?x8xf32>
-    // expected-remark @below {{it has other rows than the product}}
+    // expected-remark @below {{it has other rows than what it reads}}
     %z = kern.group hero <rows> {
       %0 = moe.gather_rows %y, %wanted : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
       kern.yield %0 : tensor<?x8xf32>

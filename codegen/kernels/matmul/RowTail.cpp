@@ -48,6 +48,12 @@ std::optional<std::string> RowTail::refuse(Operation *op, int64_t rows) {
   if (isa<moe::SwigluOp, moe::CombineOp, moe::GatherRowsOp, moe::EmbeddingOp>(op))
     return (op->getName().getStringRef() + " is nothing that the last tile of a row block computes")
         .str();
+  if (isa<moe::PermuteOp>(op)) {
+    if (rows <= kBlockRows)
+      return std::nullopt;
+    return "the last tile of a row block sees " + std::to_string(kBlockRows) +
+           " rows, a permutation needs all";
+  }
   if (rows > kCounters * kBlockRows)
     return "the host's kernels count at most " + std::to_string(kCounters * kBlockRows) + " rows";
   return RowProgram::refuse(op);
@@ -80,8 +86,20 @@ FailureOr<RowTail> RowTail::get(TileFunction &tile) {
   return RowTail(tile, ops);
 }
 
+RowTail::RowTail(TileFunction &tile, ArrayRef<Operation *> ops)
+    : tile(&tile), isEmpty(ops.empty()) {
+  SmallVector<Operation *> rowOps;
+  for (Operation *op : ops) {
+    if (auto permute = dyn_cast<moe::PermuteOp>(op))
+      sorts.emplace_back(tile, permute);
+    else
+      rowOps.push_back(op);
+  }
+  program = std::make_unique<RowProgram>(tile, rowOps);
+}
+
 LogicalResult RowTail::emit(const Range &range) {
-  if (ops.empty())
+  if (isEmpty)
     return success();
   auto &b = tile->b;
   Value counters = tile->getCounters();
@@ -96,6 +114,8 @@ LogicalResult RowTail::emit(const Range &range) {
     memref::StoreOp::create(b, arith::ConstantIntOp::create(b, 0, 32), counters, range.block);
     forRange(b, constantIndex(b, 0), range.numRows, 1,
              [&](Value i) { result = program->emit(arith::AddIOp::create(b, range.firstRow, i)); });
+    for (Sort &sort : sorts)
+      sort.emit();
   });
   return result;
 }

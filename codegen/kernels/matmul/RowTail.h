@@ -1,9 +1,11 @@
 // Row-wise ops behind a product that need whole rows of it, as a norm does. The tiles of a block of
 // rows count themselves when they have stored their columns; the last one computes these ops on the
-// rows, which it finds in the kernel's results.
+// rows, which it finds in the kernel's results. When there is one block only, that tile also sorts
+// (moe.permute).
 #pragma once
 
 #include "codegen/kernels/Emitter.h"
+#include "codegen/kernels/permutation/Sort.h"
 #include "codegen/kernels/rows/RowProgram.h"
 
 namespace moec::codegen {
@@ -31,12 +33,12 @@ public:
   mlir::LogicalResult emit(const Range &range);
 
 private:
-  RowTail(TileFunction &tile, llvm::ArrayRef<mlir::Operation *> ops)
-      : tile(&tile), ops(ops), program(std::make_unique<RowProgram>(tile, ops)) {}
+  RowTail(TileFunction &tile, llvm::ArrayRef<mlir::Operation *> ops);
 
   TileFunction *tile;
-  llvm::SmallVector<mlir::Operation *> ops;
+  bool isEmpty;
   std::unique_ptr<RowProgram> program;
+  llvm::SmallVector<Sort, 1> sorts; // after the rows
 };
 
 } // namespace moec::codegen
