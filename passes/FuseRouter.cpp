@@ -58,13 +58,15 @@ struct FuseRouter : impl::FuseRouterBase<FuseRouter> {
     const kern::TargetRates &rates = cost.getRates();
     KernelCost product = cost.getCost({linear.getOperation()}),
                choice = cost.getCost({gate.getOperation()});
-    double shared = std::max(double(product.bytes) / rates.bytesPerSecond,
-                             double(product.flops) / rates.flopsPerSecond) +
-                    double(choice.flops) / rates.rowFlopsPerSecond;
+    auto seconds = [&](double share) { // of the product, by a share of the workers
+      return std::max(double(product.bytes) / (rates.bytesPerSecond * share),
+                      double(product.flops) / (rates.flopsPerSecond * share));
+    };
+    double chooses = double(choice.flops) / rates.rowFlopsPerSecond;
+    double shared = seconds(1) + chooses;
     // By rows, a worker multiplies and chooses for its rows; workers without a row wait.
     double workers = std::min(double(rows), rates.workers);
-    double byRows = double(product.flops) * rates.workers / (rates.flopsPerSecond * workers) +
-                    double(choice.flops) / (rates.rowFlopsPerSecond * workers);
+    double byRows = seconds(workers / rates.workers) + chooses / workers;
     if (shared <= byRows)
       return std::nullopt;
     return "whole rows by each worker take " + formatSeconds(byRows) + ", the product " +

@@ -79,10 +79,20 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
         if (kern::GroupOp producer = getProducerGroup(operand, group))
           producers.insert(producer);
     });
-    for (Operation *producer : llvm::reverse(producers))
-      if (makesRows(cast<kern::GroupOp>(producer)) &&
-          tryFuse(cast<kern::GroupOp>(producer), group, cost, target))
+    std::optional<std::string> reason;
+    for (Operation *producer : llvm::reverse(producers)) {
+      auto first = cast<kern::GroupOp>(producer);
+      if (!makesRows(first))
+        continue;
+      std::optional<std::string> refused = refuse(first, group, cost, target);
+      if (!refused && fuse(first, group, cost))
         return;
+      if (!reason)
+        reason =
+            refused ? *refused : "it also depends on what is computed from these rows elsewhere";
+    }
+    if (reason)
+      reportRefusal(group, getArgument(), *reason);
   }
 
   /// Why `group` cannot be, or should not be, put behind `first`; nothing when it can.
@@ -107,15 +117,10 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
     return cost.refuseRowEpilogue(cost.getCost(getOps(group)), numRows);
   }
 
-  bool tryFuse(kern::GroupOp product, kern::GroupOp group, CostModel &cost,
-               const kern::TargetModel &target) {
-    if (auto reason = refuse(product, group, cost, target))
-      return reportRefusal(group, getArgument(), *reason), false;
-    kern::GroupOp fused = appendGroup(product, group);
+  bool fuse(kern::GroupOp first, kern::GroupOp group, CostModel &cost) {
+    kern::GroupOp fused = appendGroup(first, group);
     if (!fused)
-      return reportRefusal(group, getArgument(),
-                           "it also depends on what is computed from these rows elsewhere"),
-             false;
+      return false;
     Operation *yield = fused.getBody().front().getTerminator();
     for (auto [result, yielded] : llvm::zip(fused.getResults(), yield->getOperands()))
       cost.rows.replace(yielded, result);

@@ -6,7 +6,7 @@
 // RUN: moec-opt %S/Inputs/layer.mlir --moec-to-plan="kv-cache=bf16 activations=exact" | FileCheck %s --check-prefix=OPTIONS
 
 // Two layers and two entries share kernels.
-// KERN-DAG: kern.kernel @rows_embedding_128
+// KERN-DAG: kern.kernel @rows_embedding_rms_norm
 // KERN-DAG: kern.kernel @matmul_272x128_f8
 // KERN-DAG: kern.kernel @rows_rms_norm_quantize_rms_norm_rope_concat_cache_append_144
 // KERN-DAG: kern.kernel @attention_2x144_f32

@@ -18,15 +18,16 @@ static Buffer getBuffer(TileFunction &tile, Value value) {
 }
 
 Sort::Sort(TileFunction &tile, moe::PermuteOp permute)
-    : b(tile.b), ids(getBuffer(tile, permute.getIds())), rows(getBuffer(tile, permute.getRows())),
+    : tile(&tile), ids(getBuffer(tile, permute.getIds())), rows(getBuffer(tile, permute.getRows())),
       slots(getBuffer(tile, permute.getSlots())), offsets(getBuffer(tile, permute.getOffsets())),
       topK(moe::getShape(permute.getIds().getType())[1]),
       experts(moe::getShape(permute.getOffsets().getType())[0] - 1),
       cursors(tile.allocate({experts}, tile.b.getI32Type())) {}
 
-Value Sort::number(int64_t value) { return arith::ConstantIntOp::create(b, value, 32); }
+Value Sort::number(int64_t value) { return arith::ConstantIntOp::create(tile->b, value, 32); }
 
 void Sort::forPairs(llvm::function_ref<void(Value, Value, Value)> body) {
+  auto &b = tile->b;
   Value zero = constantIndex(b, 0);
   forRange(b, zero, ids.rows, 1, [&](Value token) {
     forRange(b, zero, constantIndex(b, topK), 1,
@@ -35,12 +36,14 @@ void Sort::forPairs(llvm::function_ref<void(Value, Value, Value)> body) {
 }
 
 Value Sort::advance(Value expert) {
+  auto &b = tile->b;
   Value cursor = memref::LoadOp::create(b, cursors, expert);
   memref::StoreOp::create(b, arith::AddIOp::create(b, cursor, number(1)), cursors, expert);
   return cursor;
 }
 
 void Sort::storeOffsets() {
+  auto &b = tile->b;
   Value end = constantIndex(b, experts);
   auto step = [&](Value expert, ValueRange carried) -> SmallVector<Value> {
     Value count = memref::LoadOp::create(b, cursors, expert);
@@ -55,6 +58,7 @@ void Sort::storeOffsets() {
 }
 
 void Sort::emit() {
+  auto &b = tile->b;
   forRange(b, constantIndex(b, 0), constantIndex(b, experts), 1,
            [&](Value expert) { memref::StoreOp::create(b, number(0), cursors, expert); });
   forPairs([&](Value, Value, Value expert) { advance(expert); });

@@ -22,7 +22,7 @@ private:
   void storeOffsets();
   mlir::Value number(int64_t value);
 
-  mlir::ImplicitLocOpBuilder &b;
+  TileFunction *tile;
   Buffer ids, rows, slots, offsets; // results that the kernel does not yield are null
   int64_t topK, experts;
   mlir::Value cursors; // [experts] i32: pairs of each expert, then its next free slot
