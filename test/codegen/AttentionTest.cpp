@@ -52,6 +52,106 @@ INSTANTIATE_TEST_SUITE_P(Caches, Attention,
                          testing::Combine(testing::Values("f32", "bf16"),
                                           testing::ValuesIn(getTargets())));
 
+/// The heads' products behind the attention: odd sizes, a short last tile, every type of weight.
+TEST_P(Attention, HeadProducts) {
+  AttentionText attention{
+      .heads = 11, .latent = 72, .rope = 9, .nope = 5, .page = 7, .cache = cache};
+  for (const char *weight : {"f32", "bf16", "f8"}) {
+    AttentionOutputText text{attention, /*rows=*/31, /*wOffset=*/8, /*wSize=*/19, weight};
+    KernelHarness harness(text.str(), {}, target);
+    for (int64_t tokens : {1, 9}) {
+      harness.setDims({.tokens = tokens, .sequences = 2});
+      EXPECT_LE(harness.compare()[0], 2e-6) << weight << ", " << tokens;
+    }
+  }
+}
+
+/// 11 heads of 128 columns, in tiles of 8 and 3; a latent of several blocks and a tail.
+TEST_P(Attention, HeadProductsQuantized) {
+  AttentionText attention{
+      .heads = 11, .latent = 200, .rope = 16, .nope = 16, .page = 64, .cache = cache};
+  AttentionOutputText text{attention, /*rows=*/192, /*wOffset=*/64, /*wSize=*/128, "f8", true};
+  KernelHarness harness(text.str(), {.tokens = 3, .sequences = 2}, target);
+  std::vector<double> errors = harness.compare();
+  EXPECT_LE(errors[0], 2e-6);
+  EXPECT_LE(errors[1], 2e-3);
+}
+
+/// Keys and values expanded: odd sizes, contexts that begin and end within pages and blocks, runs
+/// of several sequences in one step.
+TEST_P(Attention, Expanded) {
+  for (const char *weight : {"f32", "bf16", "f8"}) {
+    MlaText text{.heads = 3,
+                 .latent = 72,
+                 .nope = 19,
+                 .rope = 9,
+                 .v = 11,
+                 .page = 7,
+                 .cache = cache,
+                 .weight = weight};
+    KernelHarness harness(text.str(), {}, target);
+    for (int64_t tokens : {1, 2, 9, 33})
+      for (int64_t sequences : {1, 3}) {
+        if (sequences > tokens)
+          continue;
+        harness.setDims({.tokens = tokens, .sequences = sequences});
+        EXPECT_LE(harness.compare()[0], 2e-6) << weight << ", " << tokens << ", " << sequences;
+      }
+  }
+}
+
+/// Contexts of 1 to 300 rows: several blocks of positions and two of tokens.
+TEST_P(Attention, ExpandedToThreeHundred) {
+  MlaText text{
+      .heads = 6, .latent = 64, .nope = 16, .rope = 16, .v = 48, .page = 64, .cache = cache};
+  KernelHarness harness(text.str(), {.tokens = 300, .sequences = 1}, target);
+  for (int64_t token = 0; token < 300; ++token)
+    harness.argument(3).setFlat(token, token);
+  EXPECT_LE(harness.compare()[0], 1e-6);
+  // Any order of positions.
+  for (int64_t token = 0; token < 300; ++token)
+    harness.argument(3).setFlat(token, token * 7 % 300);
+  EXPECT_LE(harness.compare()[0], 1e-6);
+}
+
+/// Neighbouring tokens of different sequences: every run has one token.
+TEST_P(Attention, ExpandedAlternating) {
+  MlaText text{.heads = 2, .latent = 40, .nope = 8, .rope = 8, .v = 24, .page = 16, .cache = cache};
+  KernelHarness harness(text.str(), {.tokens = 6, .sequences = 2}, target);
+  for (int64_t token = 0; token < 6; ++token)
+    harness.argument(4).setFlat(token, token % 2);
+  EXPECT_LE(harness.compare()[0], 1e-6);
+}
+
+TEST_P(Attention, ExpandedQuantized) {
+  MlaText text{.heads = 3,
+               .latent = 200,
+               .nope = 16,
+               .rope = 16,
+               .v = 256,
+               .page = 64,
+               .cache = cache,
+               .weight = "f8",
+               .quantize = true};
+  KernelHarness harness(text.str(), {.tokens = 5, .sequences = 2}, target);
+  std::vector<double> errors = harness.compare();
+  EXPECT_LE(errors[0], 2e-6);
+  EXPECT_LE(errors[1], 2e-3);
+}
+
+TEST(AttentionErrors, QuantizesWholeBlocks) {
+  AttentionText attention{.heads = 9, .latent = 32, .rope = 16, .nope = 0, .page = 16};
+  AttentionOutputText text{attention, /*rows=*/24, /*wOffset=*/0, /*wSize=*/24, "f32", true};
+  try {
+    KernelHarness harness(text.str(), {});
+    FAIL() << "compiled";
+  } catch (const std::runtime_error &error) {
+    EXPECT_NE(std::string(error.what()).find("192 columns end inside a block of 128"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(AttentionErrors, HoldsNothingElse) {
   std::string text =
       AttentionText{.heads = 4, .latent = 32, .rope = 16, .nope = 0, .page = 16}.str();

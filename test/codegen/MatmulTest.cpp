@@ -209,6 +209,48 @@ TEST_P(Head, Transposed) {
         {1, 2});
 }
 
+/// The query's projection and rope in front; heads that begin inside scale blocks.
+TEST_P(Head, Query) {
+  for (const char *layout : {"interleaved", "half"}) {
+    QueryText odd{.heads = 3,
+                  .inputs = 150,
+                  .nope = 31,
+                  .rope = 6,
+                  .rows = 50,
+                  .latent = 145,
+                  .projection = weight,
+                  .up = weight,
+                  .layout = layout};
+    KernelHarness harness(odd.str(), {}, target);
+    for (int64_t tokens : {1, 3, 70}) {
+      harness.setDims({.tokens = tokens});
+      std::vector<double> errors = harness.compare();
+      EXPECT_LE(errors[0], 2e-6) << layout << ", " << tokens;
+      EXPECT_LE(errors[1], 2e-6) << layout << ", " << tokens;
+    }
+  }
+}
+
+/// The sizes of DeepSeek V3, two heads of them, with quantized activations.
+TEST_P(Head, QuantizedQuery) {
+  QueryText text{.heads = 2,
+                 .inputs = 1536,
+                 .nope = 128,
+                 .rope = 64,
+                 .rows = 256,
+                 .latent = 512,
+                 .projection = "f8",
+                 .up = weight,
+                 .x = "f8"};
+  KernelHarness harness(text.str(), {}, target);
+  for (int64_t tokens : {1, 5}) {
+    harness.setDims({.tokens = tokens});
+    std::vector<double> errors = harness.compare();
+    EXPECT_LE(errors[0], 2e-6) << tokens;
+    EXPECT_LE(errors[1], 2e-6) << tokens;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, Head,
                          testing::Combine(testing::Values("f32", "bf16", "f8"),
                                           testing::ValuesIn(getTargets())));

@@ -122,4 +122,103 @@ struct AttentionText {
   }
 };
 
+/// Attention, the product of its heads and, with `quantize`, the quantization of that.
+struct AttentionOutputText {
+  AttentionText attention;
+  int64_t rows, wOffset, wSize; // of the weight, for each head
+  std::string weight = "f32";
+  bool quantize = false;
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    auto replace = [](std::string &text, const std::string &from, const std::string &to) {
+      text.replace(text.find(from), from.size(), to);
+    };
+    int64_t heads = attention.heads;
+    std::string text = attention.str(), columns = number(heads * wSize),
+                latents = "tensor<?x" + number(heads * attention.latent) + "xf32>",
+                y = rowsType("?x" + columns, "f32"), z = rowsType("?x" + columns, "f8"),
+                w = weightType(number(heads * rows) + "x" + number(attention.latent), weight),
+                row = "#kern.rows<tokens * 1>";
+    replace(text, "%t: tensor<?x?xi32>) -> " + latents,
+            "%t: tensor<?x?xi32>, %w: " + w + ") -> (" + y + (quantize ? ", " + z : "") + ")");
+    replace(text, "#kern.rows<sequences * 1>, ",
+            "#kern.rows<sequences * 1>, unit, " + (quantize ? row + ", " : ""));
+    std::string strides = ", 1, 1, 0, ";
+    text.replace(text.find(strides), text.find(">}", text.find(strides)) - text.find(strides),
+                 strides + number(attention.latent) + ", " + columns +
+                     (quantize ? ", " + columns : ""));
+    text.resize(text.find("kern.yield"));
+    text += "%1 = moe.head_linear %0, %w {heads = " + number(heads) +
+            ", x_offset = 0 : i64, x_size = " + number(attention.latent) +
+            ", w_offset = " + number(wOffset) + ", w_size = " + number(wSize) +
+            ", transposed = false} : (" + latents + ", " + w + ") -> " + y + "\n";
+    if (quantize)
+      text += "%2 = moe.quantize %1 : (" + y + ") -> " + z + "\n";
+    return text + "kern.yield %1" + (quantize ? ", %2" : "") + " : " + y +
+           (quantize ? ", " + z : "") + "\n}\n";
+  }
+};
+
+/// A query's projection, its rope and the product with the key part of the up-projection.
+struct QueryText {
+  int64_t heads, inputs, nope, rope, rows, latent;
+  std::string projection = "f32", up = "f32", x = "f32", layout = "interleaved";
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    int64_t columns = heads * (nope + rope);
+    std::string xType = rowsType("?x" + number(inputs), x),
+                wType = weightType(number(columns) + "x" + number(inputs), projection),
+                uType = weightType(number(heads * rows) + "x" + number(latent), up),
+                q = "tensor<?x" + number(columns) + "xf32>",
+                l = "tensor<?x" + number(heads * latent) + "xf32>",
+                t = "tensor<300x" + number(rope) + "xf32>", row = "#kern.rows<tokens * 1>";
+    return "kern.kernel @k(%x: " + xType + ", %w: " + wType + ", %p: tensor<?xi32>, %t: " + t +
+           ", %u: " + uType + ") -> (" + q + ", " + l +
+           ") attributes {hero = #kern.hero<head_matmul>, rows = [" + row + ", unit, " + row +
+           ", unit, unit, " + row + ", " + row + "], row_strides = array<i64: " + number(inputs) +
+           ", 0, 1, 0, 0, " + number(columns) + ", " + number(heads * latent) +
+           ">} {\n%0 = moe.linear %x, %w : (" + xType + ", " + wType + ") -> " + q +
+           "\n%1 = moe.rope %0, %p, %t {heads = " + number(heads) +
+           " : i64, rope = #moe.rope<dim = " + number(rope) +
+           ", theta = 1.0e4, layout = " + layout + ">} : (" + q + ", tensor<?xi32>, " + t +
+           ") -> " + q + "\n%2 = moe.head_linear %1, %u {heads = " + number(heads) +
+           ", x_offset = 0 : i64, x_size = " + number(nope) +
+           ", w_offset = 0 : i64, w_size = " + number(nope) + ", transposed = true} : (" + q +
+           ", " + uType + ") -> " + l + "\nkern.yield %1, %2 : " + q + ", " + l + "\n}\n";
+  }
+};
+
+/// Attention over expanded keys and values and, with `quantize`, the quantization of its result.
+struct MlaText {
+  int64_t heads, latent, nope, rope, v, page;
+  std::string cache = "f32", weight = "f32";
+  bool quantize = false;
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    std::string columns = number(heads * v),
+                q = "tensor<?x" + number(heads * (nope + rope)) + "xf32>",
+                w = weightType(number(heads * (nope + v)) + "x" + number(latent), weight),
+                c = "!moe.cache<" + number(latent + rope) + "x" + cache +
+                    ", page = " + number(page) + ">",
+                y = rowsType("?x" + columns, "f32"), z = rowsType("?x" + columns, "f8"),
+                row = "#kern.rows<tokens * 1>";
+    std::string results = y + (quantize ? ", " + z : "");
+    return "kern.kernel @k(%q: " + q + ", %w: " + w + ", %c: " + c +
+           ", %p: tensor<?xi32>, %s: tensor<?xi32>, %t: tensor<?x?xi32>) -> (" + results +
+           ") attributes {hero = #kern.hero<attention>, rows = [" + row + ", unit, unit, " + row +
+           ", " + row + ", #kern.rows<sequences * 1>, " + row + (quantize ? ", " + row : "") +
+           "], row_strides = array<i64: " + number(heads * (nope + rope)) + ", 0, " +
+           number(latent + rope) + ", 1, 1, 0, " + columns + (quantize ? ", " + columns : "") +
+           ">} {\n%0 = moe.mla_attention %q, %w, %c, %p, %s, %t {heads = " + number(heads) +
+           " : i64, nope_dim = " + number(nope) + " : i64, rope_dim = " + number(rope) +
+           " : i64, v_dim = " + number(v) + " : i64, scale = 0.3 : f64} : (" + q + ", " + w + ", " +
+           c + ", tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> " + y + "\n" +
+           (quantize ? "%1 = moe.quantize %0 : (" + y + ") -> " + z + "\n" : "") + "kern.yield %0" +
+           (quantize ? ", %1" : "") + " : " + results + "\n}\n";
+  }
+};
+
 } // namespace moec::test

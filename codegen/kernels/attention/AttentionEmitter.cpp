@@ -1,6 +1,7 @@
-// moe.latent_attention on the host: a tile is one token and a block of its heads.
+// Attention on the host. Over latents a tile is one token and a block of its heads, the product of
+// the heads behind it; over expanded keys and values a tile is one head and a block of tokens.
 #include "codegen/kernels/attention/LatentTile.h"
-
+#include "codegen/kernels/attention/MlaTile.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
 using namespace mlir;
@@ -9,37 +10,80 @@ using namespace moec::codegen;
 
 namespace {
 
+/// The kernel's attention over expanded keys and values; null when it is one over latents.
+moe::MlaAttentionOp findMla(kern::KernelOp kernel) {
+  auto ops = kernel.getBody().front().getOps<moe::MlaAttentionOp>();
+  return ops.empty() ? moe::MlaAttentionOp() : *ops.begin();
+}
+
+Candidate getLatentCandidate(kern::KernelOp kernel, const Machine &machine, int64_t group) {
+  auto op = findHero<moe::LatentAttentionOp>(kernel);
+  int64_t heads = std::min<int64_t>(kMostHeads, llvm::alignTo(op.getHeads(), group));
+  return {makeSchedule(kernel.getContext(), {{"vector", machine.floatLanes()},
+                                             {"heads", heads},
+                                             {"head_group", group},
+                                             {"positions", 16}}),
+          1};
+}
+
+Candidate getMlaCandidate(kern::KernelOp kernel, const Machine &machine, int64_t group) {
+  auto op = findMla(kernel);
+  int64_t rows = 4, columns = llvm::alignTo(op.getNopeDim() + op.getVDim(), rows);
+  return {makeSchedule(kernel.getContext(),
+                       {{"vector", machine.floatLanes()},
+                        {"tokens", 256},
+                        {"group", group},
+                        {"positions", 64},
+                        {"rows", rows},
+                        {"depth", getPanelDepth(kernel, machine, columns, rows, group)}}),
+          1};
+}
+
 class AttentionEmitter : public KernelEmitter {
 public:
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
-    return "the host's attention kernels hold nothing else";
+    if (before)
+      return "the host's attention kernels read their operands from memory";
+    auto quantize = dyn_cast<moe::QuantizeOp>(op);
+    if (quantize && quantize.getX().getDefiningOp<moe::MlaAttentionOp>())
+      return MlaTile::refuse(quantize);
+    return HeadOutput::refuse(op);
   }
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
-    auto op = findHero<moe::LatentAttentionOp>(kernel);
-    int64_t lanes = machine.floatLanes();
-    int64_t group = machine.vectorRegisters >= 32 && lanes >= 16 ? 4 : 2;
-    int64_t heads = std::min<int64_t>(8, llvm::alignTo(op.getHeads(), group));
-    return {{makeSchedule(
-                 kernel.getContext(),
-                 {{"vector", lanes}, {"heads", heads}, {"head_group", group}, {"positions", 16}}),
-             1}};
+    int64_t group = machine.vectorRegisters >= 32 && machine.floatLanes() >= 16 ? 4 : 2;
+    return {findMla(kernel) ? getMlaCandidate(kernel, machine, group)
+                            : getLatentCandidate(kernel, machine, group)};
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
-    auto op = findHero<moe::LatentAttentionOp>(kernel);
     auto [dim, multiplier] = getRows(kernel);
-    return kern::GridAttr::get(kernel.getContext(), dim, multiplier, /*divisor=*/1, /*cap=*/0,
-                               llvm::divideCeil(op.getHeads(), kernel.getSchedule()->get("heads")));
+    int64_t divisor = 1, factor;
+    kern::ScheduleAttr schedule = *kernel.getSchedule();
+    if (auto mla = findMla(kernel)) {
+      divisor = schedule.get("tokens");
+      factor = mla.getHeads();
+    } else {
+      auto op = findHero<moe::LatentAttentionOp>(kernel);
+      factor = llvm::divideCeil(op.getHeads(), schedule.get("heads"));
+    }
+    return kern::GridAttr::get(kernel.getContext(), dim, multiplier, divisor, /*cap=*/0, factor);
   }
 
   LogicalResult emit(TileFunction &tile) const override {
+    if (auto mla = findMla(tile.kernel)) {
+      auto attention = MlaTile::get(tile, mla);
+      if (failed(attention))
+        return failure();
+      attention->emit();
+      return success();
+    }
     auto op = findHero<moe::LatentAttentionOp>(tile.kernel);
-    for (Operation &other : op->getBlock()->without_terminator())
-      if (&other != op)
-        return other.emitError() << "the host's attention kernels hold nothing but the attention";
-    LatentTile(tile, op).emit();
+    auto product = HeadOutput::get(tile, op);
+    if (failed(product))
+      return failure();
+    LatentTile(tile, op, product->get()).emit();
     return success();
   }
 };

@@ -1,10 +1,9 @@
 // moe.head_linear on the host. A tile is a block of one head's output columns for a
 // block of tokens: dot products with the head's weight rows, or, transposed, a sum of
-// the rows times the activations.
-#include "codegen/kernels/head_matmul/RowSumTile.h"
+// the rows times the activations. With a query's projection before it a tile is a whole head.
+#include "codegen/kernels/head_matmul/QueryTile.h"
 
 #include "codegen/kernels/Vectors.h"
-#include "codegen/kernels/matmul/DotTile.h"
 #include "codegen/kernels/matmul/Epilogue.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
@@ -50,9 +49,15 @@ Place getPlace(TileFunction &tile, moe::HeadLinearOp op, int64_t columns, int64_
 
 class HeadMatmulEmitter : public MatrixEmitter {
 public:
+  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    return before ? QueryTile::refuse(op) : MatrixEmitter::refuseFusion(op, before);
+  }
+
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     auto op = findHero<moe::HeadLinearOp>(kernel);
+    if (QueryTile::matches(op))
+      return {QueryTile::getCandidate(kernel, machine)};
     if (op.getTransposed())
       return {RowSumTile::getCandidate(kernel, machine)};
     return getDotCandidates(kernel, machine, op.getHeads() * op.getWSize(), op.getXSize());
@@ -60,6 +65,8 @@ public:
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
     auto op = findHero<moe::HeadLinearOp>(kernel);
+    if (QueryTile::matches(op))
+      return QueryTile::getGrid(kernel);
     auto [dim, multiplier] = getRows(kernel);
     kern::ScheduleAttr schedule = *kernel.getSchedule();
     int64_t blocks = llvm::divideCeil(getHeadColumns(op), schedule.get("columns"));
@@ -69,6 +76,8 @@ public:
 
   LogicalResult emit(TileFunction &tile) const override {
     auto op = findHero<moe::HeadLinearOp>(tile.kernel);
+    if (QueryTile::matches(op))
+      return QueryTile::emit(tile, op);
     int64_t lanes = tile.getScheduleSize("vector"), columns = tile.getScheduleSize("columns"),
             tokens = tile.getScheduleSize("tokens");
     auto epilogue = Epilogue::get(tile, op, lanes);

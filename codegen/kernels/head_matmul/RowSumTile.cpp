@@ -37,20 +37,90 @@ RowSumTile::RowSumTile(TileFunction &tile, OperandReader x, OperandReader weight
 }
 
 void RowSumTile::emit(const Range &range, const ColumnBlock &block) {
-  if (!block.isLast) {
-    emitColumns(range, columns);
-    return;
-  }
+  if (!block.isLast)
+    return emit(range, columns);
   auto &b = tile.b;
   auto branch = scf::IfOp::create(b, block.isLast, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
-  emitColumns(range, block.lastCount);
+  emit(range, block.lastCount);
   b.setInsertionPointToStart(branch.elseBlock());
-  emitColumns(range, columns);
+  emit(range, columns);
 }
 
-void RowSumTile::emitColumns(const Range &range, int64_t count) {
+void RowSumTile::emit(const Range &range, int64_t count) {
+  auto &b = tile.b;
+  Value single =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, range.numTokens, constantIndex(b, 1));
+  auto branch = scf::IfOp::create(b, single, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  emitStream(range, count);
+  b.setInsertionPointToStart(branch.elseBlock());
+  emitPanel(range, count);
+}
+
+/// Sums of chunks of columns, two vectors each, back in order.
+void RowSumTile::storeSums(Value token, Value column, ValueRange totals) {
+  auto &b = tile.b;
+  for (size_t v = 0; v < totals.size(); v += 2) {
+    Chunk sum = reorder(b, {totals[v], totals[v + 1]}, weight.getOrder(), ChunkOrder::Halves);
+    storeFloats(b, sum.first, sums, {token, addIndex(b, column, v * lanes)});
+    storeFloats(b, sum.second, sums, {token, addIndex(b, column, (v + 1) * lanes)});
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// One token
+//===----------------------------------------------------------------------===//
+
+void RowSumTile::emitStream(const Range &range, int64_t count) {
+  auto &b = tile.b;
+  int64_t size = chunks * weight.getStep();
+  auto block = [&](Value offset, int64_t length, Value index, ValueRange) {
+    int64_t whole = length / size * size;
+    if (whole)
+      forRange(b, constantIndex(b, 0), constantIndex(b, whole), size, [&](Value column) {
+        emitStreamTile(range, addIndex(b, offset, column), index, size);
+      });
+    if (length > whole)
+      emitStreamTile(range, addIndex(b, offset, whole), index, length - whole);
+    return OperandReader::Carry();
+  };
+  weight.forBlocks(range.column, count, {}, block);
+}
+
+/// `count` columns from `offset` on, which lie in the weight's column block `block`.
+void RowSumTile::emitStreamTile(const Range &range, Value offset, Value block, int64_t count) {
+  auto &b = tile.b;
+  int64_t step = weight.getStep(), numChunks = llvm::divideCeil(count, step);
+  Value first = addIndex(b, range.column, offset);
+  auto row = [&](Value i, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    Value weightRow = addIndex(b, range.weightRow, i);
+    Value activation = x.loadElement(range.token, addIndex(b, range.xColumn, i));
+    if (weight.isQuantized())
+      activation = arith::MulFOp::create(b, activation, weight.loadScale(weightRow, block));
+    activation = splat(b, activation, lanes);
+    for (int64_t c = 0; c < numChunks; ++c) {
+      Value stored = weight.loadStored(weightRow, addIndex(b, first, c * step),
+                                       std::min(step, count - c * step));
+      Chunk values = weight.unpack(stored, /*exactNan=*/true);
+      next[2 * c] = math::FmaOp::create(b, values.first, activation, next[2 * c]);
+      next[2 * c + 1] = math::FmaOp::create(b, values.second, activation, next[2 * c + 1]);
+    }
+    return next;
+  };
+  SmallVector<Value> init(2 * numChunks, constantFloat(b, 0, lanes));
+  Value zero = constantIndex(b, 0);
+  storeSums(zero, offset, forRange(b, zero, constantIndex(b, depth), 1, init, row));
+}
+
+//===----------------------------------------------------------------------===//
+// Several tokens
+//===----------------------------------------------------------------------===//
+
+void RowSumTile::emitPanel(const Range &range, int64_t count) {
   auto &b = tile.b;
   Value zero = constantIndex(b, 0);
   forRange(b, zero, constantIndex(b, depth), 1, [&](Value i) {
@@ -59,32 +129,23 @@ void RowSumTile::emitColumns(const Range &range, int64_t count) {
   });
   int64_t step = weight.getStep(), all = llvm::divideCeil(count, step);
   int64_t whole = all / chunks * chunks;
-  auto tiles = [&](Value token, int64_t tokens) {
+  forRange(b, zero, range.numTokens, group, [&](Value token) {
     if (whole)
       forRange(b, zero, constantIndex(b, whole * step), chunks * step,
-               [&](Value chunk) { emitRegisterTile(range, token, tokens, chunk, chunks); });
+               [&](Value chunk) { emitRegisterTile(range, token, chunk, chunks); });
     if (all > whole)
-      emitRegisterTile(range, token, tokens, constantIndex(b, whole * step), all - whole);
-  };
-  Value single =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, range.numTokens, constantIndex(b, 1));
-  auto branch = scf::IfOp::create(b, single, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  tiles(zero, 1);
-  b.setInsertionPointToStart(branch.elseBlock());
-  forRange(b, zero, range.numTokens, group, [&](Value token) { tiles(token, group); });
+      emitRegisterTile(range, token, constantIndex(b, whole * step), all - whole);
+  });
 }
 
-/// `numChunks` chunks of columns from `chunk` on, for `tokens` tokens from `token` on; the last
+/// `numChunks` chunks of columns from `chunk` on, for a group of tokens from `token` on; the last
 /// token stands in for those behind it.
-void RowSumTile::emitRegisterTile(const Range &range, Value token, int64_t tokens, Value chunk,
-                                  int64_t numChunks) {
+void RowSumTile::emitRegisterTile(const Range &range, Value token, Value chunk, int64_t numChunks) {
   auto &b = tile.b;
   int64_t vectors = 2 * numChunks;
   Value last = addIndex(b, range.numTokens, -1);
-  SmallVector<Value> rows, init(tokens * vectors, constantFloat(b, 0, lanes));
-  for (int64_t t = 0; t < tokens; ++t) {
+  SmallVector<Value> rows, init(group * vectors, constantFloat(b, 0, lanes));
+  for (int64_t t = 0; t < group; ++t) {
     Value local = arith::MinUIOp::create(b, addIndex(b, token, t), last);
     rows.push_back(addIndex(b, range.token, local));
   }
@@ -95,22 +156,13 @@ void RowSumTile::emitRegisterTile(const Range &range, Value token, int64_t token
     for (int64_t v = 0; v < vectors; ++v) {
       Value weights = vector::LoadOp::create(b, floatVector(b, lanes), panel,
                                              ValueRange{i, addIndex(b, chunk, v * lanes)});
-      for (int64_t t = 0; t < tokens; ++t)
+      for (int64_t t = 0; t < group; ++t)
         next[t * vectors + v] =
             math::FmaOp::create(b, weights, activations[t], next[t * vectors + v]);
     }
     return next;
   };
   auto totals = forRange(b, constantIndex(b, 0), constantIndex(b, depth), 1, init, step);
-  for (int64_t t = 0; t < tokens; ++t)
-    for (int64_t v = 0; v < vectors; v += 2) {
-      Chunk sum{totals[t * vectors + v], totals[t * vectors + v + 1]};
-      sum = reorder(b, sum, weight.getOrder(), ChunkOrder::Halves);
-      auto store = [&](Value part, int64_t at) {
-        vector::StoreOp::create(b, part, sums,
-                                ValueRange{addIndex(b, token, t), addIndex(b, chunk, at)});
-      };
-      store(sum.first, v * lanes);
-      store(sum.second, (v + 1) * lanes);
-    }
+  for (int64_t t = 0; t < group; ++t)
+    storeSums(addIndex(b, token, t), chunk, ArrayRef(totals).slice(t * vectors, vectors));
 }

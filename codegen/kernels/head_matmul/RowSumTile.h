@@ -1,6 +1,7 @@
 // sums[t, k] = sum over i of x[token + t, xColumn + i] * weight[weightRow + i, column + k]
 //
-// The transposed product of one tile. The weight's rows are unpacked once into a panel of
+// The transposed product of one tile. For one token the weight's rows stream through registers,
+// the block scales multiplying the activations. For more they are unpacked once into a panel of
 // scaled f32; then each group of tokens walks down the panel with its sums in registers. The
 // columns of a chunk stay in the order in which they were unpacked until the end.
 #pragma once
@@ -22,14 +23,18 @@ public:
   };
   /// `block` says how many columns there are.
   void emit(const Range &range, const ColumnBlock &block);
+  /// The same for `count` columns.
+  void emit(const Range &range, int64_t count);
 
   /// f32 [tokens (and some), columns].
   mlir::Value getSums() const { return sums; }
 
 private:
-  void emitColumns(const Range &range, int64_t columns);
-  void emitRegisterTile(const Range &range, mlir::Value token, int64_t tokens, mlir::Value chunk,
-                        int64_t chunks);
+  void emitStream(const Range &range, int64_t count);
+  void emitStreamTile(const Range &range, mlir::Value offset, mlir::Value block, int64_t count);
+  void emitPanel(const Range &range, int64_t count);
+  void emitRegisterTile(const Range &range, mlir::Value token, mlir::Value chunk, int64_t chunks);
+  void storeSums(mlir::Value token, mlir::Value column, mlir::ValueRange totals);
 
   TileFunction &tile;
   OperandReader x, weight;

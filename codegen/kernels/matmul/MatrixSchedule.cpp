@@ -25,6 +25,14 @@ int64_t moec::codegen::getBlockMultiple(kern::KernelOp kernel) {
   return multiple;
 }
 
+int64_t moec::codegen::getPanelDepth(kern::KernelOp kernel, const Machine &machine,
+                                     int64_t panelRows, int64_t rows, int64_t group) {
+  int64_t depth = std::min(machine.level1Bytes * 3 / 4 / ((rows + group) * 4),
+                           machine.level2Bytes / 2 / (panelRows * 4));
+  int64_t multiple = getBlockMultiple(kernel);
+  return std::max(depth / multiple, int64_t(1)) * multiple;
+}
+
 SmallVector<Candidate> moec::codegen::getDotCandidates(kern::KernelOp kernel,
                                                        const Machine &machine, int64_t columns,
                                                        int64_t depth) {

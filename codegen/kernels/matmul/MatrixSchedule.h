@@ -19,6 +19,11 @@ llvm::SmallVector<Candidate> getDotCandidates(kern::KernelOp kernel, const Machi
 /// What the columns of a panel must be a multiple of, so that it ends on scale blocks and chunks.
 int64_t getBlockMultiple(kern::KernelOp kernel);
 
+/// Columns of a panel of `panelRows` unpacked weight rows, read in register tiles of `rows` weight
+/// rows and `group` tokens: the tiles stay in the first cache, the panel in half of the second.
+int64_t getPanelDepth(kern::KernelOp kernel, const Machine &machine, int64_t panelRows,
+                      int64_t rows, int64_t group);
+
 /// The kernel's op of this kind; there is one.
 template <typename Op> Op findHero(kern::KernelOp kernel) {
   return *kernel.getBody().front().getOps<Op>().begin();

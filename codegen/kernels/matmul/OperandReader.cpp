@@ -36,6 +36,18 @@ FailureOr<OperandReader> OperandReader::get(TileFunction &tile, Value value, int
   return reader;
 }
 
+OperandReader OperandReader::ofRows(TileFunction &tile, Value rows, int64_t columns,
+                                    int64_t lanes) {
+  OperandReader reader(tile);
+  reader.data = rows;
+  reader.element = tile.b.getF32Type();
+  reader.rows = cast<MemRefType>(rows.getType()).getShape()[0];
+  reader.columns = columns;
+  reader.lanes = lanes;
+  reader.blockRows = reader.blockColumns = INT64_MAX;
+  return reader;
+}
+
 OperandReader OperandReader::select(Value index) const {
   OperandReader reader = *this;
   reader.expert = index;

@@ -27,6 +27,9 @@ public:
   /// that it cannot read at the kernel.
   static mlir::FailureOr<OperandReader> get(TileFunction &tile, mlir::Value value, int64_t lanes);
 
+  /// A reader of `columns` columns of rows of f32 in the workspace.
+  static OperandReader ofRows(TileFunction &tile, mlir::Value rows, int64_t columns, int64_t lanes);
+
   /// The same operand with the leading index of a stack [E, N, K] fixed.
   OperandReader select(mlir::Value expert) const;
 

@@ -2,6 +2,7 @@
 #include "codegen/kernels/rows/RowProgram.h"
 
 #include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/rows/RowParts.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -113,21 +114,7 @@ void RowProgram::emitQuantize(moe::QuantizeOp op) {
   RowRef x = get(op.getX()), result = getDestination(op);
   int64_t block = cast<moe::QTensorType>(op.getType()).getScheme().getBlock()[1];
   forBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
-    auto loadAt = [&](Value column, int64_t width) {
-      return x.load(b, addIndex(b, first, column), width);
-    };
-    Value largest =
-        reduceColumns(b, size, lanes, Reduction::Maximum, 0, [&](Value column, int64_t width) {
-          return math::AbsFOp::create(b, loadAt(column, width)).getResult();
-        });
-    largest = arith::MaximumFOp::create(b, largest, constantFloat(b, 1e-4));
-    Value scale = arith::DivFOp::create(b, largest, constantFloat(b, 448));
-    result.storeScale(b, index, scale);
-    scale = result.loadScale(b, index); // rounded to the scale's type
-    forColumns(b, size, lanes, [&](Value column, int64_t width) {
-      Value scaled = arith::DivFOp::create(b, loadAt(column, width), splat(b, scale, width));
-      result.store(b, addIndex(b, first, column), scaled);
-    });
+    emitQuantizedBlock(b, lanes, x, first, result, first, index, size);
   });
 }
 
@@ -183,43 +170,17 @@ void RowProgram::emitGate(moe::GateOp op) {
 // Positions
 //===----------------------------------------------------------------------===//
 
-/// Rotates `width` pairs, given as two vectors, by the table's cosines and sines.
-static std::pair<Value, Value> rotate(ImplicitLocOpBuilder &b, Value x, Value y, Value cosine,
-                                      Value sine) {
-  Value minus = arith::NegFOp::create(b, sine);
-  Value first = math::FmaOp::create(b, y, minus, arith::MulFOp::create(b, x, cosine));
-  Value second = math::FmaOp::create(b, x, sine, arith::MulFOp::create(b, y, cosine));
-  return {first, second};
-}
-
 LogicalResult RowProgram::emitRope(moe::RopeOp op) {
   RowRef x = get(op.getX()), result = getDestination(op);
   Value position = loadIndex(b, tile.getArgument(op.getPositions()).data, row);
   RowRef table = getRowOf(tile.getArgument(op.getTable()), op.getTable().getType(), position);
-  int64_t dim = op.getRope().getDim(), half = dim / 2, head = x.columns / op.getHeads();
-  bool interleaved = op.getRope().getLayout() == moe::RopeLayout::Interleaved;
-
+  int64_t dim = op.getRope().getDim(), head = x.columns / op.getHeads();
   forRange(b, constantIndex(b, 0), constantIndex(b, x.columns), head, [&](Value start) {
     forColumns(b, head - dim, lanes, [&](Value column, int64_t width) {
       Value at = addIndex(b, start, column);
       result.store(b, at, x.load(b, at, width));
     });
-    Value rotated = addIndex(b, start, head - dim);
-    forColumns(b, half, lanes, [&](Value pair, int64_t width) {
-      Value cosine = table.load(b, pair, width);
-      Value sine = table.load(b, addIndex(b, pair, half), width);
-      if (interleaved) {
-        Value at = addIndex(b, rotated, mulIndex(b, pair, 2));
-        auto parts = vector::DeinterleaveOp::create(b, x.load(b, at, 2 * width));
-        auto [first, second] = rotate(b, parts.getRes1(), parts.getRes2(), cosine, sine);
-        result.store(b, at, vector::InterleaveOp::create(b, first, second));
-        return;
-      }
-      Value at = addIndex(b, rotated, pair), other = addIndex(b, at, half);
-      auto [first, second] = rotate(b, x.load(b, at, width), x.load(b, other, width), cosine, sine);
-      result.store(b, at, first);
-      result.store(b, other, second);
-    });
+    emitRotation(b, op.getRope(), lanes, x, table, result, addIndex(b, start, head - dim));
   });
   return success();
 }

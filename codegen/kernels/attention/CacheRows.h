@@ -1,0 +1,26 @@
+// Rows of a paged cache, found through the block table.
+#pragma once
+
+#include "codegen/kernels/TileFunction.h"
+
+namespace moec::codegen {
+
+class CacheRows {
+public:
+  /// Of the kernel's arguments `cache` and `blockTable`.
+  CacheRows(TileFunction &tile, mlir::Value cache, mlir::Value blockTable, int64_t lanes);
+
+  /// Fetches `count` rows of `sequence` from `position` on as f32 into rows 0 ... of `into`, zeros
+  /// behind them up to whole vectors.
+  void fetch(mlir::Value sequence, mlir::Value position, mlir::Value count, mlir::Value into);
+
+  /// Columns of a row.
+  int64_t getColumns() const { return columns; }
+
+private:
+  mlir::ImplicitLocOpBuilder &b;
+  mlir::Value data, blockTable;
+  int64_t columns, page, lanes;
+};
+
+} // namespace moec::codegen

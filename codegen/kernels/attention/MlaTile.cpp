@@ -1,0 +1,180 @@
+// Keys and values expanded from latents, a block of positions at a time.
+#include "codegen/kernels/attention/MlaTile.h"
+
+#include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/rows/RowParts.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+std::optional<std::string> MlaTile::refuse(moe::QuantizeOp op) {
+  auto attention = op.getX().getDefiningOp<moe::MlaAttentionOp>();
+  int64_t block = op.getType().getScheme().getBlock()[1];
+  if (!attention)
+    return "the host's attention kernels quantize the attention's result, nothing else";
+  if (!block || attention.getVDim() % block)
+    return "a head's " + std::to_string(attention.getVDim()) + " columns do not end on blocks of " +
+           std::to_string(block);
+  return std::nullopt;
+}
+
+FailureOr<MlaTile> MlaTile::get(TileFunction &tile, moe::MlaAttentionOp op) {
+  moe::QuantizeOp quantize;
+  for (Operation &other : op->getBlock()->without_terminator()) {
+    if (&other == op)
+      continue;
+    auto found = dyn_cast<moe::QuantizeOp>(other);
+    if (!found || quantize)
+      return other.emitError() << "the host's attention kernels hold nothing but the attention and "
+                                  "the quantization of its result";
+    if (auto reason = refuse(found))
+      return other.emitError() << *reason;
+    quantize = found;
+  }
+  auto weight = OperandReader::get(tile, op.getUpWeight(), tile.getScheduleSize("vector"));
+  if (failed(weight))
+    return failure();
+  return MlaTile(tile, op, quantize, *weight);
+}
+
+static DotSizes getDotSizes(const TileFunction &tile, moe::MlaAttentionOp op) {
+  auto size = [&](StringRef name) { return tile.getScheduleSize(name); };
+  int64_t columns = llvm::alignTo(op.getNopeDim() + op.getVDim(), size("rows"));
+  return {size("vector"), columns, size("positions"), size("rows"), size("group"), size("depth")};
+}
+
+static SoftmaxTile::Sizes getSoftmaxSizes(const TileFunction &tile, moe::MlaAttentionOp op) {
+  return {.lanes = tile.getScheduleSize("vector"),
+          .queries = tile.getScheduleSize("tokens"),
+          .group = tile.getScheduleSize("group"),
+          .positions = tile.getScheduleSize("positions"),
+          .keyColumns = int64_t(op.getNopeDim() + op.getRopeDim()),
+          .valueColumns = int64_t(op.getVDim()),
+          .scale = op.getScale().convertToDouble()};
+}
+
+static Value allocateRows(TileFunction &tile, int64_t columns) {
+  int64_t padded = padColumns(columns, tile.getScheduleSize("vector"));
+  return tile.allocate({tile.getScheduleSize("positions"), padded}, tile.b.getF32Type());
+}
+
+MlaTile::MlaTile(TileFunction &tile, moe::MlaAttentionOp op, moe::QuantizeOp quantize,
+                 OperandReader weight)
+    : tile(tile), op(op), quantize(quantize), b(tile.b), lanes(tile.getScheduleSize("vector")),
+      nope(op.getNopeDim()), rope(op.getRopeDim()), latent(weight.getColumns()),
+      values(op.getVDim()), weight(weight), cache(tile, op.getCache(), op.getBlockTable(), lanes),
+      softmax(tile, getSoftmaxSizes(tile, op)), rows(allocateRows(tile, cache.getColumns())),
+      dot(tile, OperandReader::ofRows(tile, rows, latent, lanes), weight, getDotSizes(tile, op)),
+      keyBlock(allocateRows(tile, nope + rope)), valueBlock(allocateRows(tile, values)),
+      positions(tile.getArgument(op.getPositions()).data),
+      sequences(tile.getArgument(op.getSequences()).data) {}
+
+/// How many positions `token` attends to.
+Value MlaTile::loadContext(Value token) { return addIndex(b, loadIndex(b, positions, {token}), 1); }
+
+void MlaTile::emit() {
+  Value heads = constantIndex(b, op.getHeads());
+  int64_t tokens = tile.getScheduleSize("tokens");
+  head = arith::RemUIOp::create(b, tile.getTile(), heads);
+  Value first = mulIndex(b, arith::DivUIOp::create(b, tile.getTile(), heads), tokens);
+  Value last = arith::MinUIOp::create(b, addIndex(b, first, tokens), tile.getResult(0).rows);
+
+  // A run ends at the token whose successor is of another sequence.
+  auto step = [&](Value token, ValueRange carried) -> SmallVector<Value> {
+    Value begin = carried[0];
+    Value context = arith::MaxUIOp::create(b, carried[1], loadContext(token));
+    Value next = addIndex(b, token, 1), lastToken = addIndex(b, last, -1);
+    auto equal = arith::CmpIPredicate::eq, differ = arith::CmpIPredicate::ne;
+    Value atEnd = arith::CmpIOp::create(b, equal, next, last);
+    Value successor = loadIndex(b, sequences, {arith::MinUIOp::create(b, next, lastToken)});
+    Value other = arith::CmpIOp::create(b, differ, successor, loadIndex(b, sequences, {token}));
+    Value ends = arith::OrIOp::create(b, atEnd, other);
+    ifThen(b, ends, [&] { emitRun(begin, next, context); });
+    return {arith::SelectOp::create(b, ends, next, begin),
+            arith::SelectOp::create(b, ends, constantIndex(b, 0), context)};
+  };
+  forRange(b, first, last, 1, {first, constantIndex(b, 0)}, step);
+}
+
+void MlaTile::emitRun(Value begin, Value end, Value context) {
+  Value count = arith::SubIOp::create(b, end, begin);
+  Value sequence = loadIndex(b, sequences, {begin});
+  stageQueries(begin, count);
+  softmax.start(count);
+  int64_t size = tile.getScheduleSize("positions");
+  forRange(b, constantIndex(b, 0), context, size, [&](Value position) {
+    Value left = arith::SubIOp::create(b, context, position);
+    Value block = arith::MinUIOp::create(b, left, constantIndex(b, size));
+    expand(sequence, position, block);
+    softmax.update(keyBlock, valueBlock, [&](Value query) -> Value {
+      Value seen = loadContext(addIndex(b, begin, query));
+      seen = arith::SubIOp::create(b, arith::MaxUIOp::create(b, seen, position), position);
+      return arith::MinUIOp::create(b, seen, block);
+    });
+  });
+  storeResult(begin, count);
+}
+
+void MlaTile::stageQueries(Value begin, Value count) {
+  Value from = tile.getArgument(op.getQ()).data, into = softmax.getQueries();
+  Value column = mulIndex(b, head, nope + rope);
+  forRange(b, constantIndex(b, 0), count, 1, [&](Value i) {
+    copyColumns(b, lanes, from, addIndex(b, begin, i), column, nope + rope, into, i, 0);
+    zeroTail(b, lanes, into, i, nope + rope);
+  });
+}
+
+/// Keys and values of `count` positions from `position` on.
+void MlaTile::expand(Value sequence, Value position, Value count) {
+  cache.fetch(sequence, position, count, rows);
+  int64_t headRows = nope + values, group = dot.getSizes().rows;
+  dot.emit({.weightRow = mulIndex(b, head, headRows),
+            .numRows = constantIndex(b, headRows),
+            .numTokens = count,
+            .xColumn = constantIndex(b, 0),
+            .source = [](Value row) { return row; },
+            .expert = nullptr,
+            .aligned = weight.sharesScales(group) && headRows % group == 0});
+  Value sums = dot.getSums(), zero = constantIndex(b, 0);
+  forRange(b, zero, count, 1, [&](Value i) {
+    copyColumns(b, lanes, sums, i, zero, nope, keyBlock, i, 0);
+    copyColumns(b, lanes, rows, i, constantIndex(b, latent), rope, keyBlock, i, nope);
+    zeroTail(b, lanes, keyBlock, i, nope + rope);
+    copyColumns(b, lanes, sums, i, constantIndex(b, nope), values, valueBlock, i, 0);
+  });
+}
+
+void MlaTile::storeResult(Value begin, Value count) {
+  Value first = mulIndex(b, head, values);
+  forRange(b, constantIndex(b, 0), count, 1, [&](Value i) {
+    Value token = addIndex(b, begin, i);
+    forColumns(b, values, lanes, [&](Value column, int64_t width) {
+      Value loaded = softmax.load(i, column, width);
+      storeFloats(b, loaded, valueBlock, {constantIndex(b, 0), column});
+      for (unsigned result : tile.getResultsOf(op.getResult()))
+        storeFloats(b, loaded, tile.getResult(result).data, {token, addIndex(b, first, column)});
+    });
+    if (quantize)
+      storeQuantized(token);
+  });
+}
+
+/// The first row of the value block, quantized.
+void MlaTile::storeQuantized(Value token) {
+  int64_t block = quantize.getType().getScheme().getBlock()[1];
+  RowRef from{valueBlock, {}, constantIndex(b, 0), 0, values};
+  for (unsigned index : tile.getResultsOf(quantize.getResult())) {
+    Buffer result = tile.getResult(index);
+    RowRef to{result.data, result.scales, token, 0, block};
+    forRange(b, constantIndex(b, 0), constantIndex(b, values), block, [&](Value column) {
+      Value at = addIndex(b, mulIndex(b, head, values), column);
+      Value scale = arith::DivUIOp::create(b, at, constantIndex(b, block));
+      emitQuantizedBlock(b, lanes, from, column, to, at, scale, block);
+    });
+  }
+}

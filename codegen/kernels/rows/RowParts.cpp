@@ -1,0 +1,62 @@
+#include "codegen/kernels/rows/RowParts.h"
+
+#include "codegen/kernels/Vectors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+/// Rotates `width` pairs, given as two vectors, by the table's cosines and sines.
+static std::pair<Value, Value> rotate(ImplicitLocOpBuilder &b, Value x, Value y, Value cosine,
+                                      Value sine) {
+  Value minus = arith::NegFOp::create(b, sine);
+  Value first = math::FmaOp::create(b, y, minus, arith::MulFOp::create(b, x, cosine));
+  Value second = math::FmaOp::create(b, x, sine, arith::MulFOp::create(b, y, cosine));
+  return {first, second};
+}
+
+void moec::codegen::emitRotation(ImplicitLocOpBuilder &b, moe::RopeAttr rope, int64_t lanes,
+                                 const RowRef &x, const RowRef &table, const RowRef &result,
+                                 Value begin) {
+  int64_t half = rope.getDim() / 2;
+  bool interleaved = rope.getLayout() == moe::RopeLayout::Interleaved;
+  forColumns(b, half, lanes, [&](Value pair, int64_t width) {
+    Value cosine = table.load(b, pair, width);
+    Value sine = table.load(b, addIndex(b, pair, half), width);
+    if (interleaved) {
+      Value at = addIndex(b, begin, mulIndex(b, pair, 2));
+      auto parts = vector::DeinterleaveOp::create(b, x.load(b, at, 2 * width));
+      auto [first, second] = rotate(b, parts.getRes1(), parts.getRes2(), cosine, sine);
+      result.store(b, at, vector::InterleaveOp::create(b, first, second));
+      return;
+    }
+    Value at = addIndex(b, begin, pair), other = addIndex(b, at, half);
+    auto [first, second] = rotate(b, x.load(b, at, width), x.load(b, other, width), cosine, sine);
+    result.store(b, at, first);
+    result.store(b, other, second);
+  });
+}
+
+void moec::codegen::emitQuantizedBlock(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+                                       Value from, const RowRef &result, Value to, Value block,
+                                       int64_t size) {
+  auto loadAt = [&](Value column, int64_t width) {
+    return x.load(b, addIndex(b, from, column), width);
+  };
+  Value largest =
+      reduceColumns(b, size, lanes, Reduction::Maximum, 0, [&](Value column, int64_t width) {
+        return math::AbsFOp::create(b, loadAt(column, width)).getResult();
+      });
+  largest = arith::MaximumFOp::create(b, largest, constantFloat(b, 1e-4));
+  Value scale = arith::DivFOp::create(b, largest, constantFloat(b, 448));
+  result.storeScale(b, block, scale);
+  scale = result.loadScale(b, block); // rounded to the scale's type
+  forColumns(b, size, lanes, [&](Value column, int64_t width) {
+    Value scaled = arith::DivFOp::create(b, loadAt(column, width), splat(b, scale, width));
+    result.store(b, addIndex(b, to, column), scaled);
+  });
+}

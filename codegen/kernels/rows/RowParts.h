@@ -1,0 +1,19 @@
+// Parts of row-wise ops that other families use on rows of their own.
+#pragma once
+
+#include "codegen/kernels/rows/RowRef.h"
+
+namespace moec::codegen {
+
+/// Rotates x's columns first ... first + rope.getDim() - 1 into the same columns of `result`, which
+/// may be x. `table` is the position's row: cosines, then sines.
+void emitRotation(mlir::ImplicitLocOpBuilder &b, moe::RopeAttr rope, int64_t lanes, const RowRef &x,
+                  const RowRef &table, const RowRef &result, mlir::Value first);
+
+/// Quantizes `size` columns of x from `from` on, which share a scale, to the columns of `result`
+/// from `to` on; their scale is the `block`-th of the row.
+void emitQuantizedBlock(mlir::ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+                        mlir::Value from, const RowRef &result, mlir::Value to, mlir::Value block,
+                        int64_t size);
+
+} // namespace moec::codegen
