@@ -296,6 +296,46 @@ def FuseRouter : ModulePass<"fuse-router"> {
   }];
 }
 
+def FuseQueryAbsorb : ModulePass<"fuse-query-absorb"> {
+  let summary = "put the query's projection, its rope and the absorbed key up-projection into one group";
+  let description = [{
+    Takes a transposed head_linear, the rope that it reads and the linear that the rope reads. The rotated query stays a
+    result of the group: attention reads its rope part.
+
+    Requires absorbed attention (`absorb-latent`) and the module's `kern.target`.
+
+        %0 = moe.linear %x, %q_b
+        %1 = moe.rope %0, %positions, %angles {heads = 2, ...}
+        %2 = moe.head_linear %1, %up {heads = 2, transposed = true, ...}
+        %3 = moe.latent_attention %2, %1, ...
+
+        %r:2 = kern.group hero <head_matmul> { the first three ops; kern.yield %1, %2 } : ...
+        %3 = moe.latent_attention %r#1, %r#0, ...
+
+    Refuses what the target refuses, and a query that is not made by a linear of its own.
+  }];
+}
+
+def FuseAttentionOutput : ModulePass<"fuse-attention-output"> {
+  let summary = "put attention, its value up-projection and the quantization of its result into one group";
+  let description = [{
+    Takes a latent attention, the head_linear of its result and the quantization of that: the context of a
+    head never goes through memory. Each token reads the up-projection anew, so at the function's `kern.bounds` that must
+    cost less than a launch and the context's way through memory. Of attention over expanded keys it takes
+    the quantization.
+
+    Requires the module's `kern.target` and arguments with a `moe.input` role; comes after `absorb-latent`.
+
+        %c = moe.latent_attention %l, %q, %cache, ...
+        %y = moe.head_linear %c, %up {transposed = false, ...}
+        %z = moe.quantize %y
+
+        %z = kern.group hero <attention> { the three ops } : !moe.qtensor<...>
+
+    Refuses what the target refuses, a context that another op reads too, and what does not pay.
+  }];
+}
+
 def GroupRemaining : ModulePass<"group-remaining"> {
   let summary = "give every op left a group of its own";
   let description = [{

@@ -9,9 +9,9 @@ using namespace mlir;
 using namespace moec::passes;
 
 static constexpr llvm::StringLiteral kOptionalPasses[] = {
-    "merge-linears",        "fuse-residual-norm", "fuse-norm-quantize",
-    "fuse-swiglu-quantize", "fuse-router",        "fuse-rope-cache-write",
-    "fuse-concat-rows",     "fuse-sibling-rows",  "fuse-row-epilogue"};
+    "merge-linears",         "fuse-residual-norm",    "fuse-norm-quantize", "fuse-swiglu-quantize",
+    "fuse-router",           "fuse-rope-cache-write", "fuse-concat-rows",   "fuse-query-absorb",
+    "fuse-attention-output", "fuse-sibling-rows",     "fuse-row-epilogue"};
 
 ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
 
@@ -60,6 +60,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   addOptional(manager, options, createFuseNormQuantize());
   addOptional(manager, options, createFuseSwigluQuantize());
   addOptional(manager, options, createFuseRouter());
+  addOptional(manager, options, createFuseQueryAbsorb());
+  addOptional(manager, options, createFuseAttentionOutput());
   manager.addPass(createGroupRemaining());
   // Siblings are whole groups, so they are joined once all groups are there.
   addOptional(manager, options, createFuseSiblingRows());
