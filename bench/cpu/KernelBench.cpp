@@ -270,6 +270,93 @@ void benchAttention(const Options &options) {
   }
 }
 
+/// Positions, sequences and block table of a step whose tokens continue `before` cached ones.
+void setStep(Kernel &kernel, int slot, int64_t tokens, int64_t before) {
+  auto ints = [&](int slot) { return reinterpret_cast<int32_t *>(kernel.slots[slot].data); };
+  for (int64_t token = 0; token < tokens; ++token) {
+    ints(slot)[token] = int32_t(before + token);
+    ints(slot + 1)[token] = 0;
+  }
+  for (int i = 0; i < kPages; ++i)
+    ints(slot + 2)[i] = i * 37 % kPages;
+}
+
+HeadText absorbedText(bool transposed, int64_t heads) {
+  return {.heads = heads,
+          .inputs = transposed ? 192 : 512,
+          .rows = 256,
+          .depth = 512,
+          .xSize = transposed ? 128 : 512,
+          .wOffset = transposed ? 0 : 128,
+          .wSize = 128,
+          .transposed = transposed,
+          .weight = "f8"};
+}
+
+/// DeepSeek V3's query: projection and absorption in one kernel and in two.
+void benchQuery(const Options &options) {
+  for (int64_t tokens : {1, 4, 64}) {
+    std::string name = "query tokens " + std::to_string(tokens);
+    if (!selected(options, name))
+      continue;
+    QueryText text{.heads = 128,
+                   .inputs = 1536,
+                   .nope = 128,
+                   .rope = 64,
+                   .rows = 256,
+                   .latent = 512,
+                   .projection = "f8",
+                   .up = "f8",
+                   .x = "f8"};
+    LinearText projection{.columns = 128 * 192, .depth = 1536, .weight = "f8", .x = "f8"};
+    Kernel one(text.str(), options.target, tokens);
+    Kernel first(projection.str(), options.target, tokens);
+    Kernel second(absorbedText(true, 128).str(), options.target, tokens);
+    for (int64_t token = 0; token < tokens; ++token)
+      reinterpret_cast<int32_t *>(one.slots[4].data)[token] = int32_t(token);
+    for (int threads = 1; threads <= options.threads; threads *= 2)
+      std::printf("%-24s threads %d: %6.2f ms, projection %6.2f ms, absorption %6.2f ms\n",
+                  name.c_str(), threads, 1e3 * one.time(threads), 1e3 * first.time(threads),
+                  1e3 * second.time(threads));
+  }
+}
+
+/// 16 heads of DeepSeek V3, absorbed and expanded, prompts from the start and after 2048 tokens.
+void benchPrefill(const Options &options) {
+  constexpr int64_t heads = 16;
+  for (int64_t tokens : {1, 4, 16, 64, 256}) {
+    std::string name = "prefill tokens " + std::to_string(tokens);
+    if (!selected(options, name))
+      continue;
+    AttentionText attention{.heads = heads, .latent = 512, .rope = 64, .nope = 128, .page = 64};
+    MlaText expanded{.heads = heads,
+                     .latent = 512,
+                     .nope = 128,
+                     .rope = 64,
+                     .v = 128,
+                     .page = 64,
+                     .weight = "f8"};
+    AttentionOutputText output{attention, /*rows=*/256, /*wOffset=*/128, /*wSize=*/128, "f8"};
+    Kernel query(absorbedText(true, heads).str(), options.target, tokens);
+    Kernel latent(attention.str(), options.target, tokens);
+    Kernel product(absorbedText(false, heads).str(), options.target, tokens);
+    Kernel both(output.str(), options.target, tokens);
+    Kernel whole(expanded.str(), options.target, tokens);
+    for (int64_t before : {int64_t(0), int64_t(2048)}) {
+      setStep(latent, 3, tokens, before);
+      setStep(both, 3, tokens, before);
+      setStep(whole, 4, tokens, before);
+      auto time = [&](Kernel &kernel) { return 1e3 * kernel.time(options.threads, 3); };
+      std::printf(
+          "%-24s after %4d, threads %d: query %6.2f + latent %7.2f + output %6.2f ms, latent "
+          "with output %7.2f ms, expanded %7.2f ms\n",
+          name.c_str(), int(before), options.threads, time(query), time(latent), time(product),
+          time(both), time(whole));
+      std::fflush(stdout);
+    }
+  }
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -284,4 +371,6 @@ int main(int argc, char **argv) {
   benchStreams(options);
   benchGrouped(options);
   benchAttention(options);
+  benchQuery(options);
+  benchPrefill(options);
 }
