@@ -126,7 +126,10 @@ public:
       args.push_back(slots.back().data);
     }
   }
-  ~Kernel() { dlclose(library); }
+  ~Kernel() {
+    dlclose(library);
+    close(file);
+  }
 
   int64_t countTiles() const {
     int64_t tiles =
@@ -151,11 +154,11 @@ public:
 
 private:
   void load() {
-    int file = memfd_create("kernels", 0);
+    // It stays open: the loader knows a library by its path, here the number.
+    file = memfd_create("kernels", 0);
     if (write(file, image.bytes.data(), image.bytes.size()) != ssize_t(image.bytes.size()))
       std::abort();
     library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-    close(file);
     function = reinterpret_cast<Function>(dlsym(library, kernel.getSymName().str().c_str()));
   }
   int64_t getDim(kern::Dim dim) const { return dim == kern::Dim::Tokens ? tokens : 1; }
@@ -172,6 +175,7 @@ private:
   kern::KernelOp kernel;
   kern::GridAttr grid;
   codegen::Image image;
+  int file = -1;
   void *library = nullptr;
   Function function = nullptr;
   std::vector<void *> args;
