@@ -42,6 +42,8 @@ Candidate getMlaCandidate(kern::KernelOp kernel, const Machine &machine, int64_t
 class AttentionEmitter : public KernelEmitter {
 public:
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    if (isa<moe::LatentAttentionOp, moe::MlaAttentionOp>(op))
+      return std::nullopt;
     if (before)
       return "the host's attention kernels read their operands from memory";
     auto quantize = dyn_cast<moe::QuantizeOp>(op);
