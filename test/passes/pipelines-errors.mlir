@@ -1,6 +1,6 @@
 // Options of the pipelines and of passes that nothing has.
 // RUN: not moec-opt %s --moec-to-kern=disable=fuse-router,fuse-all 2>&1 | FileCheck %s --check-prefix=DISABLE
-// DISABLE: disable=fuse-all: no optional pass has this name; there are: merge-linears, {{.*}}fuse-router
+// DISABLE: disable=fuse-all: no optional pass has this name; there are: {{.*}}fuse-router
 
 // RUN: not moec-opt %s --moec-to-kern=fast=1 2>&1 | FileCheck %s --check-prefix=OPTION
 // OPTION: no such option fast
