@@ -38,7 +38,7 @@ void expand(moe::ExpertsOp experts) {
   Value active = moe::SwigluOp::create(builder, loc, inner, gated, up);
   Value down = linear(outer, active, experts.getDown(), Value(), 1);
   Value sum = moe::CombineOp::create(builder, loc, experts.getType(), down, permute.getSlots(),
-                                     experts.getWeights());
+                                     experts.getWeights(), /*rows=*/Value());
   experts.replaceAllUsesWith(sum);
   experts.erase();
 }

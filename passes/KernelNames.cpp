@@ -59,7 +59,10 @@ static std::string describeHero(Operation *op) {
                getElementName(attention.getCache().getType());
       })
       .Case([](moe::GateOp gate) {
-        return llvm::formatv("{0}_top{1}", getColumns(gate.getLogits()), gate.getTopK()).str();
+        std::string shared =
+            gate.getShared() ? "_shared" + std::to_string(int64_t(gate.getShared())) : "";
+        return llvm::formatv("{0}_top{1}{2}", getColumns(gate.getLogits()), gate.getTopK(), shared)
+            .str();
       })
       .Case([](moe::PermuteOp permute) {
         int64_t experts = moe::getShape(permute.getOffsets().getType())[0] - 1;
@@ -84,7 +87,10 @@ std::string moec::passes::getKernelName(kern::GroupOp group) {
   bool alone = llvm::hasSingleElement(body.without_terminator());
   if (sizes.empty() || !alone)
     for (Operation &op : body.without_terminator())
-      name += "_" + op.getName().stripDialect().str();
+      // The hero's own product and views go without saying.
+      if (!isa<moe::SliceOp, moe::DeinterleaveOp, moe::GroupedLinearOp>(op) &&
+          !(hero == kern::Hero::Matmul && isa<moe::LinearOp>(op)))
+        name += "_" + op.getName().stripDialect().str();
   if (sizes.empty() && last)
     sizes = std::to_string(getColumns(last->getResult(0)));
   return name + "_" + sizes;

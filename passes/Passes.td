@@ -31,6 +31,33 @@ def SetCacheType : ModulePass<"set-cache-type"> {
                         "element type: f32 or bf16">];
 }
 
+def FuseSharedExpert : ModulePass<"fuse-shared-expert"> {
+  let summary = "make the shared experts experts that every row has";
+  let description = [{
+    Takes a sum of moe.experts and of a feed-forward network on the same input. The gate gives every row further
+    experts of weight 1 (`shared`), whose matrices lie behind the routed ones'; shared experts that are n times
+    as wide become n experts. The sum is then the experts' own.
+
+    Requires moe.experts; comes before `expand-experts`.
+
+        %ids, %scores = moe.gate %logits {scoring = #moe<scoring sigmoid>, top_k = 2 : i64} : ...
+        %0 = moe.experts %x, %ids, %scores, %gate, %up, %down : ...
+        %1 = moe.linear %x, %shared_gate : ...
+        %2 = moe.linear %x, %shared_up : ...
+        %3 = moe.swiglu %1, %2 : tensor<?x6xf32>
+        %4 = moe.linear %3, %shared_down : ...
+        %5 = moe.add %0, %4 : tensor<?x8xf32>
+
+        moe.weight @gate_shared : tensor<5x6x8xf32> = #moe.concat<axis = 0, sizes = [4, 1],
+            [#moe.stack<"e.{}.gate", 4>, #moe.split<axis = 0, count = 1, #moe.checkpoint<"s.gate">>]>
+        %ids, %scores = moe.gate %logits {scoring = #moe<scoring sigmoid>, shared = 1 : i64, top_k = 2 : i64} : ...
+        %5 = moe.experts %x, %ids, %scores, %gate_shared, %up_shared, %down_shared : ...
+
+    Refuses weights that are stored in two ways or used elsewhere, a shared width that is no multiple of a routed
+    expert's, ranges of it that end inside a scale block, and values inside that another op reads too.
+  }];
+}
+
 def ExpandExperts : ModulePass<"expand-experts"> {
   let summary = "expand moe.experts into permutation, grouped linears and combination";
   let description = [{
@@ -184,6 +211,56 @@ def RemoveDeadWeights : ModulePass<"remove-dead-weights"> {
 // kern: fusions. Each asks the target for every op, and tells refusals as remarks.
 //===----------------------------------------------------------------------===//
 
+def FuseDownCombine : ModulePass<"fuse-down-combine"> {
+  let summary = "put the experts' down product, its combination and the sums of that into one group";
+  let description = [{
+    Takes a combine, the grouped_linear that makes its slots, the sum that alone reads the combine, and on from there each sum
+    that alone reads the last one. The combine is given the permutation's `rows`, so that a kernel can add up
+    expert by expert.
+
+    Requires the module's `kern.target`; comes before `fuse-matmul-residual` and `fuse-residual-norm`, with which it competes for
+    the sums.
+
+        %rows, %slots, %offsets = moe.permute %ids : ...
+        %0 = moe.grouped_linear %x, %w, %offsets : ...
+        %1 = moe.combine %0, %slots, %weights : ...
+        %2 = moe.add %residual, %1 : ...
+
+        %2 = kern.group hero <grouped_matmul> {
+          %0 = moe.grouped_linear %x, %w, %offsets : ...
+          %1 = moe.combine %0, %slots, %weights, %rows : ...
+          %2 = moe.add %residual, %1 : ...
+          kern.yield %2 : ...
+        } : ...
+
+    Refuses what the target refuses, a product that another op reads too or that gathers its rows itself, and slots
+    and offsets that are not made by one moe.permute.
+  }];
+}
+
+def FuseMatmulResidual : ModulePass<"fuse-matmul-residual"> {
+  let summary = "put a linear and the sums of its result into one group";
+  let description = [{
+    Takes a linear, the sum that alone reads it, and on from there each sum that alone reads the last one. The
+    sum stays a result when others read it.
+
+    Requires the module's `kern.target`; comes before `fuse-residual-norm`, with which it competes for the sum. The
+    norm keeps a kernel of its own in any case, so there are never more launches; where no norm
+    follows, there is one less.
+
+        %0 = moe.linear %x, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+        %1 = moe.add %residual, %0 : tensor<?x4xf32>
+
+        %1 = kern.group hero <matmul> {
+          %0 = moe.linear %x, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+          %1 = moe.add %residual, %0 : tensor<?x4xf32>
+          kern.yield %1 : tensor<?x4xf32>
+        } : tensor<?x4xf32>
+
+    Refuses what the target refuses, and a product that another op reads too.
+  }];
+}
+
 def FuseResidualNorm : ModulePass<"fuse-residual-norm"> {
   let summary = "put a residual sum, its norm and the norm's quantization into one group";
   let description = [{
@@ -259,6 +336,72 @@ def FuseConcatRows : ModulePass<"fuse-concat-rows"> {
         %3 = kern.group hero <rows> { the four ops } : tensor<?x16xf32>
 
     Refuses what the target refuses.
+  }];
+}
+
+def FuseGroupedSwiglu : ModulePass<"fuse-grouped-swiglu"> {
+  let summary = "put the experts' gate and up product, swiglu and quantization into one group";
+  let description = [{
+    Takes a swiglu whose operands are slices of one grouped_linear, the slices, the grouped_linear and the
+    quantization of the result. A tile then has the gates and what they gate of a block of columns, and
+    neither ever reaches memory. The two halves stay where `merge-linears` put them in the weight: gates
+    first.
+
+    Requires the module's `kern.target`; comes after `merge-linears`, and before
+    `fuse-swiglu-quantize`, which takes what is left.
+
+        %0 = moe.grouped_linear %x, %w, %offsets, %rows {top_k = 2 : i64} : ... -> tensor<?x256xf32>
+        %1 = moe.slice %0 {offset = 0 : i64} : (tensor<?x256xf32>) -> tensor<?x128xf32>
+        %2 = moe.slice %0 {offset = 128 : i64} : (tensor<?x256xf32>) -> tensor<?x128xf32>
+        %3 = moe.swiglu %1, %2 : tensor<?x128xf32>
+        %4 = moe.quantize %3 : ...
+
+        %4 = kern.group hero <grouped_matmul> { the five ops } : !moe.qtensor<...>
+
+    Refuses what the target refuses, gate and up that are two products, and products or slices that another op
+    reads too.
+  }];
+}
+
+def FuseMatmulSwiglu : ModulePass<"fuse-matmul-swiglu"> {
+  let summary = "put a gate and up product, swiglu and quantization into one group";
+  let description = [{
+    As `fuse-grouped-swiglu`, for the moe.linear of a dense layer or of shared experts.
+
+    Requires the module's `kern.target`; comes after `merge-linears`.
+
+        %0 = moe.linear %x, %w : ... -> tensor<?x256xf32>
+        %1 = moe.slice %0 {offset = 0 : i64} : (tensor<?x256xf32>) -> tensor<?x128xf32>
+        %2 = moe.slice %0 {offset = 128 : i64} : (tensor<?x256xf32>) -> tensor<?x128xf32>
+        %3 = moe.swiglu %1, %2 : tensor<?x128xf32>
+        %4 = moe.quantize %3 : ...
+
+        %4 = kern.group hero <matmul> { the five ops } : !moe.qtensor<...>
+
+    Refuses the same.
+  }];
+}
+
+def InterleaveGates : ModulePass<"interleave-gates"> {
+  let summary = "pack gates in turn with what they gate";
+  let description = [{
+    In a group of a product, two slices of it and their swiglu, a tile computes some gates and what they gate.
+    Where the target asks for it, the weight's rows are packed in turn, a block of gates and the block that it gates
+    (`#moe.interleave`), so that a tile reads one run of rows; moe.deinterleave takes the place of the slices.
+
+    Requires the module's `kern.target`; comes after `fuse-grouped-swiglu` and `fuse-matmul-swiglu`, which make the groups.
+
+        moe.weight @gate_up : ... = #moe.concat<axis = 0, sizes = [128, 128], [#moe.checkpoint<"gate">, #moe.checkpoint<"up">]>
+        %1 = moe.slice %0 {offset = 0 : i64} : ...
+        %2 = moe.slice %0 {offset = 128 : i64} : ...
+        %3 = moe.swiglu %1, %2 : ...
+
+        moe.weight @gate_up : ... = #moe.interleave<axis = 0, block = 64, [#moe.checkpoint<"gate">, #moe.checkpoint<"up">]>
+        %1:2 = moe.deinterleave %0 {block = 64 : i64} : ...
+        %3 = moe.swiglu %1#0, %1#1 : ...
+
+    Refuses, and leaves gates first, where the target asks for nothing, where another op reads the weight too, and where a
+    block would part rows that share a scale.
   }];
 }
 

@@ -9,9 +9,11 @@ using namespace mlir;
 using namespace moec::passes;
 
 static constexpr llvm::StringLiteral kOptionalPasses[] = {
-    "merge-linears",         "fuse-residual-norm",    "fuse-norm-quantize", "fuse-swiglu-quantize",
-    "fuse-router",           "fuse-rope-cache-write", "fuse-concat-rows",   "fuse-query-absorb",
-    "fuse-attention-output", "fuse-sibling-rows",     "fuse-row-epilogue"};
+    "fuse-shared-expert",  "merge-linears",         "fuse-down-combine",     "fuse-matmul-residual",
+    "fuse-residual-norm",  "fuse-rope-cache-write", "fuse-concat-rows",      "fuse-norm-quantize",
+    "fuse-grouped-swiglu", "fuse-matmul-swiglu",    "interleave-gates",      "fuse-swiglu-quantize",
+    "fuse-router",         "fuse-query-absorb",     "fuse-attention-output", "fuse-sibling-rows",
+    "fuse-row-epilogue"};
 
 ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
 
@@ -33,6 +35,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   // What the user asked of the numbers comes first: everything later preserves it.
   if (!options.kvCache.empty())
     manager.addPass(createSetCacheType({options.kvCache}));
+  // Shared experts join the routed ones while both are whole.
+  addOptional(manager, options, createFuseSharedExpert());
   // Experts before quantization: the inner products' inputs appear only here.
   manager.addPass(createExpandExperts());
   manager.addPass(createQuantizeActivations({options.activations}));
@@ -54,10 +58,16 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   manager.addPass(createRemoveDeadWeights());
 
   // Fusions, the widest first: what one takes the next no longer sees.
+  addOptional(manager, options, createFuseDownCombine());
+  addOptional(manager, options, createFuseMatmulResidual());
   addOptional(manager, options, createFuseResidualNorm());
   addOptional(manager, options, createFuseRopeCacheWrite());
   addOptional(manager, options, createFuseConcatRows());
   addOptional(manager, options, createFuseNormQuantize());
+  addOptional(manager, options, createFuseGroupedSwiglu());
+  addOptional(manager, options, createFuseMatmulSwiglu());
+  // Weights follow the groups that read them.
+  addOptional(manager, options, createInterleaveGates());
   addOptional(manager, options, createFuseSwigluQuantize());
   addOptional(manager, options, createFuseRouter());
   addOptional(manager, options, createFuseQueryAbsorb());

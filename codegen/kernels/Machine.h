@@ -14,6 +14,7 @@ struct Machine {
   bool hasByteDot = false;     // 8-bit integer dot product (VNNI)
   bool hasBFloat16Dot = false; // bf16 dot product into f32
   bool hasBytePermute = false; // byte permutation over a whole register (VBMI)
+  int64_t gateRows = 0; // rows of gates packed in turn with what they gate; 0: all gates first
 
   /// f32 values in one vector register.
   int64_t floatLanes() const { return vectorBytes / 4; }

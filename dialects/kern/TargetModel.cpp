@@ -16,6 +16,8 @@ std::optional<std::string> TargetModel::refuseRowEpilogue(Hero, Operation *, uin
   return "the target's tiles cannot tell which of them is the last";
 }
 
+int64_t TargetModel::getInterleaveBlock(GroupOp) const { return 0; }
+
 namespace {
 /// Factories by prefix, and the targets made so far by full name.
 struct TargetTable : DialectInterface::Base<TargetTable> {

@@ -45,6 +45,10 @@ public:
   virtual std::optional<std::string> refuseRowEpilogue(Hero hero, mlir::Operation *op,
                                                        uint64_t rows) const;
 
+  /// How many rows of gates, and then as many of what they gate, the target wants in turn in the
+  /// weight of `group`, a gated product; 0, the default: all gates first.
+  virtual int64_t getInterleaveBlock(GroupOp group) const;
+
   /// The schedule to use for a kernel, from the target's own candidates.
   virtual ScheduleAttr chooseSchedule(KernelOp kernel) const = 0;
 

@@ -9,6 +9,7 @@ static uint64_t columns(Value value) { return getShape(value.getType()).back(); 
 uint64_t EmbeddingOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }
 uint64_t GatherRowsOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }
 uint64_t SliceOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }
+uint64_t DeinterleaveOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }
 uint64_t ConcatOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }
 uint64_t CacheAppendOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }
 uint64_t PermuteOp::getFlops(uint64_t, uint64_t, uint64_t) { return 0; }

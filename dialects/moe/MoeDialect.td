@@ -135,6 +135,37 @@ def Moe_ConcatAttr : Moe_Attr<"Concat", "concat"> {
   let genVerifyDecl = 1;
 }
 
+def Moe_InterleaveAttr : Moe_Attr<"Interleave", "interleave"> {
+  let summary = "recipes of one shape joined along `axis`, in turn `block` of each";
+  let description = [{
+    With parts a and b of 5 rows and blocks of 2, the rows are a0 a1 b0 b1 a2 a3 b2 b3 a4 b4:
+
+        #moe.interleave<axis = 0, block = 2, [#moe.checkpoint<"a">, #moe.checkpoint<"b">]>
+
+    Codes and scales are both interleaved, so `block` and the parts end on block edges of the scheme.
+    `moe.deinterleave` undoes it in a product's columns.
+  }];
+  let parameters = (ins "int64_t":$axis, "int64_t":$block,
+                        ArrayRefParameter<"::mlir::Attribute">:$parts);
+  let assemblyFormat = "`<` `axis` `=` $axis `,` `block` `=` $block `,` `[` $parts `]` `>`";
+  let genVerifyDecl = 1;
+}
+
+def Moe_SplitAttr : Moe_Attr<"Split", "split"> {
+  let summary = "a recipe cut along `axis` into `count` equal ranges, stacked along a new leading axis";
+  let description = [{
+    A part [6, 8] becomes [2, 3, 8] and [2, 6, 4]:
+
+        #moe.split<axis = 0, count = 2, #moe.checkpoint<"a">>
+        #moe.split<axis = 1, count = 2, #moe.checkpoint<"a">>
+
+    A count of 1 only adds the axis. Ranges end on block edges of the scheme.
+  }];
+  let parameters = (ins "int64_t":$axis, "int64_t":$count, "::mlir::Attribute":$part);
+  let assemblyFormat = "`<` `axis` `=` $axis `,` `count` `=` $count `,` $part `>`";
+  let genVerifyDecl = 1;
+}
+
 def Moe_RopeTableAttr : Moe_Attr<"RopeTable", "rope_table"> {
   let summary = "cos and sin of a rope, [positions, dim] f32: dim/2 cosines, then dim/2 sines";
   let parameters = (ins "::moec::moe::RopeAttr":$rope, "int64_t":$positions);

@@ -24,13 +24,17 @@ static LogicalResult verifySame(Operation *op, StringRef what, int64_t size, Str
 static bool isRecipe(Attribute attr) {
   if (auto concat = dyn_cast<ConcatAttr>(attr))
     return llvm::all_of(concat.getParts(), isRecipe);
+  if (auto interleave = dyn_cast<InterleaveAttr>(attr))
+    return llvm::all_of(interleave.getParts(), isRecipe);
+  if (auto split = dyn_cast<SplitAttr>(attr))
+    return isRecipe(split.getPart());
   return isa<CheckpointAttr, StackAttr, RopeTableAttr>(attr);
 }
 
 LogicalResult WeightOp::verify() {
   if (!isRecipe(getRecipe()))
-    return emitOpError() << "recipe must be made of moe.checkpoint, moe.stack, moe.concat or "
-                            "moe.rope_table; got "
+    return emitOpError() << "recipe must be made of moe.checkpoint, moe.stack, moe.concat, "
+                            "moe.interleave, moe.split or moe.rope_table; got "
                          << getRecipe();
   Type type = getType();
   if (!isa<RankedTensorType, QTensorType>(type))
@@ -92,6 +96,20 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
   if (getX().getType() == getType())
     return getX();
   return {};
+}
+
+LogicalResult DeinterleaveOp::verify() {
+  if (int64_t(getBlock()) < 1)
+    return emitOpError() << "block must be positive; got " << int64_t(getBlock());
+  if (getNumResults() < 2)
+    return emitOpError() << "needs at least two results; got " << getNumResults();
+  for (Type type : getResultTypes())
+    if (type != getResultTypes()[0])
+      return emitOpError() << "results must have one type; got " << getResultTypes()[0] << " and "
+                           << type;
+  return verifySame(*this, "sum of result columns",
+                    getNumResults() * getShape(getResultTypes()[0]).back(), "x columns",
+                    getShape(getX().getType()).back());
 }
 
 LogicalResult ConcatOp::verify() {

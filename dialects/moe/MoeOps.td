@@ -92,6 +92,17 @@ def Moe_SliceOp : Moe_ComputeOp<"slice"> {
   let hasFolder = 1;
 }
 
+def Moe_DeinterleaveOp : Moe_ComputeOp<"deinterleave"> {
+  let summary = "ranges of columns that lie in turn in blocks";
+  let description = [{
+    x [T, P * N] -> P results [T, N], the columns of a weight that `#moe.interleave` packed: of P results, `block`
+    columns belong to the first, the next `block` to the second, and so on in turn; the last block of each has the columns
+    that are left.
+  }];
+  let arguments = (ins Moe_Rows:$x, I64Attr:$block);
+  let results = (outs Variadic<Moe_Rows>:$parts);
+}
+
 def Moe_ConcatOp : Moe_ComputeOp<"concat"> {
   let summary = "columns side by side";
   let description = "[T, N0], [T, N1], ... -> [T, N0 + N1 + ...].";
@@ -211,11 +222,12 @@ def Moe_LatentAttentionOp : Moe_ComputeOp<"latent_attention", ["isRowwise"]> {
 def Moe_GateOp : Moe_ComputeOp<"gate"> {
   let summary = "choose experts for each row";
   let description = [{
-    logits [T, E], optional bias [E] -> ids [T, top_k] i32, weights [T, top_k].
+    logits [T, E], optional bias [E] -> ids [T, top_k + shared] i32, weights [T, top_k + shared].
     score = scoring(logits); choice = score + bias. With groups > 1, each group of E / groups
     neighbours is ranked by `group_score` of its choices; outside the best `top_groups` groups a choice is
     -infinity. The `top_k` best choices win, ties go to the lower index; ids come in falling order of
     choice. weight = score (without the bias); with `normalize`, weight / (sum + epsilon); then times `scale`.
+    The last `shared` columns are experts that every row has: ids E, E + 1, ..., weights 1.
   }];
   let arguments = (ins Moe_Rows:$logits, Optional<Moe_Vector>:$bias,
                        Moe_ScoringAttr:$scoring, I64Attr:$top_k,
@@ -224,7 +236,8 @@ def Moe_GateOp : Moe_ComputeOp<"gate"> {
                        DefaultValuedAttr<Moe_GroupScoreAttr, "::moec::moe::GroupScore::Top2Sum">:$group_score,
                        DefaultValuedAttr<BoolAttr, "false">:$normalize,
                        DefaultValuedAttr<F64Attr, "1e-20">:$epsilon,
-                       DefaultValuedAttr<F64Attr, "1.0">:$scale);
+                       DefaultValuedAttr<F64Attr, "1.0">:$scale,
+                       DefaultValuedAttr<I64Attr, "0">:$shared);
   let results = (outs Moe_IntRows:$ids, Moe_Rows:$weights);
 }
 
@@ -262,8 +275,13 @@ def Moe_GroupedLinearOp : Moe_ComputeOp<"grouped_linear", ["isRowwise", "getRowS
 
 def Moe_CombineOp : Moe_ComputeOp<"combine", ["isRowwise", "getRowSource"]> {
   let summary = "weighted sum of each token's expert outputs";
-  let description = "y [S, H], slots and weights [T, top_k] -> sum over j of weights[t, j] * y[slots[t, j]].";
-  let arguments = (ins Moe_Rows:$y, Moe_IntRows:$slots, Moe_Rows:$weights);
+  let description = [{
+    y [S, H], slots and weights [T, top_k] -> sum over j of weights[t, j] * y[slots[t, j]]. `rows` [S], when given, is
+    the same permutation seen from the slots (moe.permute's `rows`); it lets a kernel go through the slots, and
+    changes nothing but the order of the sum.
+  }];
+  let arguments = (ins Moe_Rows:$y, Moe_IntRows:$slots, Moe_Rows:$weights,
+                       Optional<Moe_Ints>:$rows);
   let results = (outs Moe_Rows:$result);
 }
 

@@ -24,10 +24,17 @@ LogicalResult GateOp::verify() {
       (getShape(getBias().getType()).size() != 1 || getShape(getBias().getType())[0] != experts))
     return emitOpError() << "bias must have one element for each of the " << experts
                          << " experts; got " << getBias().getType();
+  int64_t shared = getShared();
+  if (shared < 0)
+    return emitOpError() << "shared must not be negative; got " << shared;
   for (auto [name, type] : {std::pair<StringRef, Type>("ids", getIds().getType()),
                             std::pair<StringRef, Type>("weights", getWeights().getType())})
-    if (getShape(type)[1] != topK)
-      return emitOpError() << name << " must have top_k = " << topK << " columns; got " << type;
+    if (getShape(type)[1] != topK + shared) {
+      auto error = emitOpError() << name << " must have top_k = " << topK;
+      if (shared)
+        error << " and shared = " << shared;
+      return error << " columns; got " << type;
+    }
   return success();
 }
 

@@ -88,6 +88,26 @@ LogicalResult ConcatAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
+LogicalResult InterleaveAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t axis,
+                                     int64_t block, ArrayRef<Attribute> parts) {
+  if (axis < 0)
+    return emitError() << "axis must not be negative; got " << axis;
+  if (block < 1)
+    return emitError() << "interleave block must be positive; got " << block;
+  if (parts.size() < 2)
+    return emitError() << "interleave needs at least two parts; got " << parts.size();
+  return success();
+}
+
+LogicalResult SplitAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t axis,
+                                int64_t count, Attribute) {
+  if (axis < 0)
+    return emitError() << "axis must not be negative; got " << axis;
+  if (count < 1)
+    return emitError() << "count must be positive; got " << count;
+  return success();
+}
+
 LogicalResult RopeTableAttr::verify(function_ref<InFlightDiagnostic()> emitError, RopeAttr,
                                     int64_t positions) {
   if (positions < 1)

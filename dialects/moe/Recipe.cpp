@@ -49,7 +49,13 @@ private:
   Expected<SmallVector<Piece>> listLeaf(std::string tensor, ArrayRef<int64_t> shape);
   Expected<SmallVector<Piece>> listStack(StackAttr stack, ArrayRef<int64_t> shape);
   Expected<SmallVector<Piece>> listConcat(ConcatAttr concat, ArrayRef<int64_t> shape);
+  Expected<SmallVector<Piece>> listInterleave(InterleaveAttr interleave, ArrayRef<int64_t> shape);
+  Expected<SmallVector<Piece>> listSplit(SplitAttr split, ArrayRef<int64_t> shape);
   Error checkConcat(ConcatAttr concat, ArrayRef<int64_t> shape);
+  Error checkInterleave(InterleaveAttr interleave, ArrayRef<int64_t> shape);
+  Error checkSplit(SplitAttr split, ArrayRef<int64_t> shape);
+  /// How many neighbours along `axis` of a tensor with `rank` axes share a scale; 0: all.
+  int64_t getBlock(int64_t axis, int64_t rank);
   Type getTypeOf(ArrayRef<int64_t> shape);
   /// The shape of the buffer that is listed: codes or scales.
   SmallVector<int64_t> getListedShape(ArrayRef<int64_t> shape);
@@ -74,11 +80,20 @@ public:
       front.numElements -= run.numElements;
       if (front.numElements == 0)
         ++next;
-      out.push_back(std::move(run));
+      append(std::move(run), out);
     }
   }
 
 private:
+  /// A run that goes on where the last one ended becomes a part of it.
+  static void append(Piece run, SmallVectorImpl<Piece> &out) {
+    if (!out.empty() && out.back().firstElement + out.back().numElements == run.firstElement &&
+        out.back().tensor == run.tensor)
+      out.back().numElements += run.numElements;
+    else
+      out.push_back(std::move(run));
+  }
+
   SmallVector<Piece> pieces;
   size_t next = 0;
 };
@@ -103,6 +118,10 @@ Expected<SmallVector<Piece>> RecipeWalk::list(Attribute recipe, ArrayRef<int64_t
     return listStack(stack, shape);
   if (auto concat = dyn_cast<ConcatAttr>(recipe))
     return listConcat(concat, shape);
+  if (auto interleave = dyn_cast<InterleaveAttr>(recipe))
+    return listInterleave(interleave, shape);
+  if (auto split = dyn_cast<SplitAttr>(recipe))
+    return listSplit(split, shape);
   return makeError("weight '{0}': a rope table is computed, it cannot be packed or be a part of "
                    "another weight",
                    weight.getSymName());
@@ -135,14 +154,18 @@ Expected<SmallVector<Piece>> RecipeWalk::listStack(StackAttr stack, ArrayRef<int
   return pieces;
 }
 
+int64_t RecipeWalk::getBlock(int64_t axis, int64_t rank) {
+  QuantSchemeAttr scheme = getScheme(weight.getType());
+  int64_t fromEnd = rank - axis; // 2: rows, 1: columns
+  return scheme && fromEnd <= 2 ? scheme.getBlock()[2 - fromEnd] : 1;
+}
+
 Error RecipeWalk::checkConcat(ConcatAttr concat, ArrayRef<int64_t> shape) {
   int64_t axis = concat.getAxis(), sum = 0;
   if (axis >= int64_t(shape.size()))
     return makeError("weight '{0}': concat axis {1} is outside shape {2}", weight.getSymName(),
                      axis, print(shape));
-  QuantSchemeAttr scheme = getScheme(weight.getType());
-  int64_t fromEnd = int64_t(shape.size()) - axis; // 2: rows, 1: columns
-  int64_t block = scheme && fromEnd <= 2 ? scheme.getBlock()[2 - fromEnd] : 1;
+  int64_t block = getBlock(axis, shape.size());
   for (int64_t size : concat.getSizes()) {
     if (sum && (block == 0 || sum % block))
       return makeError("weight '{0}': a part of the concat ends at {1} of axis {2}, inside a "
@@ -177,6 +200,84 @@ Expected<SmallVector<Piece>> RecipeWalk::listConcat(ConcatAttr concat, ArrayRef<
     for (auto [reader, count] : llvm::zip(readers, runElements))
       reader.take(count, joined);
   return joined;
+}
+
+Error RecipeWalk::checkInterleave(InterleaveAttr interleave, ArrayRef<int64_t> shape) {
+  int64_t axis = interleave.getAxis(), parts = interleave.getParts().size();
+  if (axis >= int64_t(shape.size()) || shape[axis] % parts)
+    return makeError("weight '{0}': {1} parts of one size cannot be interleaved along axis {2} of "
+                     "shape {3}",
+                     weight.getSymName(), parts, axis, print(shape));
+  int64_t block = getBlock(axis, shape.size()), size = shape[axis] / parts;
+  if (block == 0 || interleave.getBlock() % block || size % block)
+    return makeError("weight '{0}': interleaving {1} rows of each {2} of axis {3} parts a block of "
+                     "{4} that shares one scale",
+                     weight.getSymName(), interleave.getBlock(), size, axis, block ? block : size);
+  return Error::success();
+}
+
+Expected<SmallVector<Piece>> RecipeWalk::listInterleave(InterleaveAttr interleave,
+                                                        ArrayRef<int64_t> shape) {
+  if (Error error = checkInterleave(interleave, shape))
+    return error;
+  int64_t axis = interleave.getAxis();
+  SmallVector<int64_t> partShape(shape);
+  partShape[axis] /= interleave.getParts().size();
+  SmallVector<PieceReader> readers;
+  for (Attribute part : interleave.getParts()) {
+    auto pieces = list(part, partShape);
+    if (!pieces)
+      return pieces.takeError();
+    readers.emplace_back(std::move(*pieces));
+  }
+  // In listed elements: scales count blocks of the scheme.
+  SmallVector<int64_t> listed = getListedShape(partShape);
+  int64_t runs = getNumElements(ArrayRef(listed).take_front(axis)),
+          inner = getNumElements(ArrayRef(listed).drop_front(axis + 1)),
+          block = interleave.getBlock() / (scales ? getBlock(axis, shape.size()) : 1);
+  SmallVector<Piece> joined;
+  for (int64_t run = 0; run < runs && !check; ++run)
+    for (int64_t first = 0; first < listed[axis]; first += block)
+      for (PieceReader &reader : readers)
+        reader.take(std::min(block, listed[axis] - first) * inner, joined);
+  return joined;
+}
+
+Error RecipeWalk::checkSplit(SplitAttr split, ArrayRef<int64_t> shape) {
+  int64_t axis = split.getAxis(), count = split.getCount();
+  if (shape.size() < 2 || axis + 1 >= int64_t(shape.size()) || shape[0] != count)
+    return makeError("weight '{0}': {1} ranges of axis {2} cannot have shape {3}; its axis 0 "
+                     "counts the ranges",
+                     weight.getSymName(), count, axis, print(shape));
+  int64_t block = getBlock(axis + 1, shape.size()), size = shape[axis + 1];
+  if (count > 1 && (block == 0 || size % block))
+    return makeError("weight '{0}': a range of {1} of axis {2} ends inside a block of {3} that "
+                     "shares one scale",
+                     weight.getSymName(), size, axis, block ? block : size * count);
+  return Error::success();
+}
+
+Expected<SmallVector<Piece>> RecipeWalk::listSplit(SplitAttr split, ArrayRef<int64_t> shape) {
+  if (Error error = checkSplit(split, shape))
+    return error;
+  int64_t axis = split.getAxis(), count = split.getCount();
+  SmallVector<int64_t> partShape(shape.drop_front());
+  partShape[axis] *= count;
+  auto pieces = list(split.getPart(), partShape);
+  if (!pieces || check)
+    return pieces;
+  PieceReader reader(std::move(*pieces));
+  SmallVector<int64_t> listed = getListedShape(shape);
+  int64_t runs = getNumElements(ArrayRef(listed).drop_front().take_front(axis)),
+          inner = getNumElements(ArrayRef(listed).drop_front(axis + 1));
+  SmallVector<SmallVector<Piece>> ranges(count);
+  for (int64_t run = 0; run < runs; ++run)
+    for (SmallVector<Piece> &range : ranges)
+      reader.take(inner, range);
+  SmallVector<Piece> stacked;
+  for (SmallVector<Piece> &range : ranges)
+    llvm::append_range(stacked, range);
+  return stacked;
 }
 
 bool moec::moe::isComputed(WeightOp weight) { return isa<RopeTableAttr>(weight.getRecipe()); }

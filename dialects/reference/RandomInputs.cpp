@@ -125,6 +125,8 @@ Role InputMaker::findRole(mlir::OpOperand &use) {
       .Case([&](moe::CombineOp op) {
         if (value == op.getSlots())
           return Role::Slots;
+        if (value == op.getRows())
+          return Role::SlotRows;
         return value == op.getY() ? Role::SlotValues : Role::Plain;
       })
       .Case([&](kern::LaunchOp op) {

@@ -63,8 +63,9 @@ static void maskGroups(moe::GateOp op, std::vector<double> &choices) {
 Results moec::reference::evaluate(moe::GateOp op, Scope &in) {
   const Tensor &logits = in.tensor(op.getLogits());
   int64_t topK = op.getTopK(), experts = logits.columns();
-  Ints ids({logits.rows(), topK});
-  Tensor weights({logits.rows(), topK});
+  int64_t shared = op.getShared();
+  Ints ids({logits.rows(), topK + shared});
+  Tensor weights({logits.rows(), topK + shared});
   for (int64_t t = 0; t < logits.rows(); ++t) {
     std::vector<double> scores = getScores(op.getScoring(), logits.row(t), experts);
     std::vector<double> choices = scores;
@@ -83,6 +84,10 @@ Results moec::reference::evaluate(moe::GateOp op, Scope &in) {
       if (op.getNormalize())
         weights.at(t, j) /= sum + op.getEpsilon().convertToDouble();
       weights.at(t, j) *= op.getScale().convertToDouble();
+    }
+    for (int64_t j = 0; j < shared; ++j) {
+      ids.at(t, topK + j) = int32_t(experts + j);
+      weights.at(t, topK + j) = 1;
     }
   }
   return results(ids, weights);

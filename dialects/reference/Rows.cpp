@@ -2,6 +2,7 @@
 #include "dialects/moe/Recipe.h"
 #include "dialects/reference/Scope.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace moec;
@@ -71,6 +72,22 @@ Results moec::reference::evaluate(moe::SliceOp op, Scope &in) {
   for (int64_t t = 0; t < x.rows(); ++t)
     std::copy_n(x.row(t) + op.getOffset(), result.columns(), result.row(t));
   return results(result);
+}
+
+Results moec::reference::evaluate(moe::DeinterleaveOp op, Scope &in) {
+  const Tensor &x = in.tensor(op.getX());
+  int64_t parts = op.getNumResults(), size = x.columns() / parts, block = op.getBlock();
+  std::vector<Value> list;
+  for (int64_t part = 0; part < parts; ++part) {
+    Tensor result({x.rows(), size});
+    for (int64_t t = 0; t < x.rows(); ++t)
+      for (int64_t first = 0; first < size; first += block) {
+        int64_t count = std::min(block, size - first);
+        std::copy_n(x.row(t) + first * parts + part * count, count, result.row(t) + first);
+      }
+    list.push_back(std::move(result));
+  }
+  return list;
 }
 
 Results moec::reference::evaluate(moe::ConcatOp op, Scope &in) {

@@ -53,6 +53,7 @@ Results evaluate(moe::AddOp op, Scope &in);
 Results evaluate(moe::RmsNormOp op, Scope &in);
 Results evaluate(moe::SwigluOp op, Scope &in);
 Results evaluate(moe::SliceOp op, Scope &in);
+Results evaluate(moe::DeinterleaveOp op, Scope &in);
 Results evaluate(moe::ConcatOp op, Scope &in);
 Results evaluate(moe::RopeOp op, Scope &in);
 /// silu(gate) * up

@@ -156,6 +156,91 @@ INSTANTIATE_TEST_SUITE_P(Types, Grouped,
                          testing::Combine(testing::Values("bf16", "f8"),
                                           testing::ValuesIn(getTargets())));
 
+class Gated : public Matmul {
+protected:
+  void check(const GatedText &text, std::initializer_list<int64_t> tokens) {
+    KernelHarness harness(text.str(), {.tokens = 1}, target);
+    for (int64_t t : tokens) {
+      harness.setDims({.tokens = t});
+      for (double error : harness.compare())
+        EXPECT_LE(error, text.quantize ? 2e-3 : 1e-6) << text.str() << t;
+    }
+  }
+};
+
+TEST_P(Gated, Swiglu) {
+  check({.columns = 65, .depth = 130, .weight = weight}, {1, 3, 17});
+  check({.columns = 3, .depth = 7, .weight = weight}, {1, 2});
+}
+
+// 20: one block, not full; 256: two tiles; 300: the last tile is short.
+TEST_P(Gated, Quantized) {
+  check({.columns = 20, .depth = 40, .weight = weight, .quantize = true}, {1, 3});
+  check({.columns = 256, .depth = 200, .weight = weight, .x = "f8", .quantize = true}, {1, 3});
+  check({.columns = 300, .depth = 129, .weight = weight, .quantize = true, .keep = true}, {1, 3});
+}
+
+TEST_P(Gated, SeveralBlocksOfTokens) {
+  check({.columns = 130, .depth = 40, .weight = weight, .quantize = true}, {300});
+}
+
+TEST_P(Gated, Experts) {
+  check({.columns = 40, .depth = 200, .weight = weight, .experts = 6}, {1, 3, 17});
+  check({.columns = 130, .depth = 200, .weight = weight, .x = "f8", .quantize = true, .experts = 6},
+        {1, 3, 17});
+}
+
+// Blocks that are a part of a tile, a tile, several tiles, and more than there are columns.
+TEST_P(Gated, Interleaved) {
+  for (int64_t block : {16, 32, 128, 256, 512})
+    check({.columns = 300, .depth = 129, .weight = weight, .block = block}, {1, 3});
+  check({.columns = 300, .depth = 129, .weight = weight, .quantize = true, .block = 128}, {1, 17});
+  check({.columns = 3, .depth = 7, .weight = weight, .block = 64}, {1, 2});
+  check({.columns = 256,
+         .depth = 200,
+         .weight = weight,
+         .x = "f8",
+         .quantize = true,
+         .experts = 6,
+         .block = 128},
+        {1, 3, 17});
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Gated,
+                         testing::Combine(testing::Values("bf16", "f8"),
+                                          testing::ValuesIn(getTargets())));
+
+class Combined : public Matmul {};
+
+TEST_P(Combined, RandomRouting) {
+  for (bool add : {false, true})
+    for (std::string x : {"f32", "f8"}) {
+      CombineText text{.experts = 6,
+                       .columns = 129,
+                       .depth = 200,
+                       .topK = 3,
+                       .weight = weight,
+                       .x = x,
+                       .add = add};
+      KernelHarness harness(text.str(), {.tokens = 1}, target);
+      for (int64_t tokens : {1, 2, 17}) {
+        harness.setDims({.tokens = tokens});
+        EXPECT_LE(harness.compare()[0], 1e-6) << text.str() << tokens;
+      }
+    }
+}
+
+// Every token chooses every expert: more slots of one than a tile takes at once.
+TEST_P(Combined, SeveralBlocksOfTokens) {
+  CombineText text{.experts = 2, .columns = 20, .depth = 40, .topK = 2, .weight = weight};
+  KernelHarness harness(text.str(), {.tokens = 300}, target);
+  EXPECT_LE(harness.compare()[0], 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Combined,
+                         testing::Combine(testing::Values("bf16", "f8"),
+                                          testing::ValuesIn(getTargets())));
+
 class Head : public Matmul {
 protected:
   void check(const HeadText &text, std::initializer_list<int64_t> tokens) {
@@ -281,7 +366,31 @@ TEST(MatmulErrors, UnreadableScheme) {
 TEST(MatmulErrors, OtherEpilogue) {
   std::string text = LinearText{.columns = 20, .depth = 40, .add = true}.str();
   EXPECT_NE(getFailure(replace(text, "moe.add", "moe.swiglu"))
-                .find("can be followed by moe.add only, not by moe.swiglu"),
+                .find("apply moe.swiglu to two slices of their product only"),
+            std::string::npos);
+}
+
+TEST(MatmulErrors, CombineWithoutRows) {
+  std::string text = CombineText{.experts = 2, .columns = 20, .depth = 40, .topK = 2}.str();
+  text = replace(text, "%weights, %rows :", "%weights :");
+  text = replace(text, "tensor<?x2xf32>, tensor<?xi32>) ->", "tensor<?x2xf32>) ->");
+  EXPECT_NE(getFailure(text).find("combines the slots of its product needs the combine's rows"),
+            std::string::npos);
+}
+
+TEST(MatmulErrors, GatedEpilogue) {
+  GatedText text{.columns = 20, .depth = 40};
+  EXPECT_NE(getFailure(replace(text.str(), "kern.yield",
+                               "%9 = moe.add %3, %1 : tensor<?x20xf32>\nkern.yield"))
+                .find("has moe.slice, one moe.swiglu and moe.quantize behind its product"),
+            std::string::npos);
+  EXPECT_NE(getFailure(replace(text.str(), "kern.yield %3", "kern.yield %1"))
+                .find("yields its result and quantizations of that"),
+            std::string::npos);
+  text.quantize = true;
+  text.columns = 600;
+  EXPECT_NE(getFailure(replace(text.str(), "block = [1, 128]", "block = [1, 0]"))
+                .find("has at most 256 columns; one scale is for all columns"),
             std::string::npos);
 }
 

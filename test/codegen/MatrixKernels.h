@@ -73,6 +73,86 @@ struct GroupedText {
   }
 };
 
+/// Gate and up product, SwiGLU and, with `quantize`, its quantization. Weight [2 * columns, depth],
+/// or [experts, ...] with experts.
+struct GatedText {
+  int64_t columns, depth;
+  std::string weight = "f32", x = "f32";
+  bool quantize = false, keep = false; // `keep`: yield what is quantized too
+  int64_t experts = 0, topK = 2;
+  int64_t block = 0; // gates and what they gate in turn in blocks; 0: gates first
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    std::string k = number(depth), n = number(columns), all = number(2 * columns),
+                multiple = experts ? number(topK) : "1";
+    std::string xType = rowsType("?x" + k, x), product = "tensor<?x" + all + "xf32>",
+                wType = weightType((experts ? number(experts) + "x" : "") + all + "x" + k, weight),
+                half = "tensor<?x" + n + "xf32>", codes = rowsType("?x" + n, "f8"),
+                offsets = "tensor<" + number(experts + 1) + "xi32>";
+    bool both = quantize && keep;
+    std::string results = both ? half + ", " + codes : quantize ? codes : half;
+    std::string slots = "#kern.rows<tokens * " + multiple + ">";
+    std::string text = "kern.kernel @k(%x: " + xType + ", %w: " + wType;
+    if (experts)
+      text += ", %offsets: " + offsets + ", %rows: tensor<?xi32>";
+    text += ") -> (" + results + ") attributes {hero = #kern.hero<" +
+            (experts ? "grouped_matmul" : "matmul") + ">, rows = [#kern.rows<tokens * 1>, unit, " +
+            (experts ? "unit, " + slots + ", " : "") + slots + (both ? ", " + slots : "") +
+            "], row_strides = array<i64: " + k + ", " + k + (experts ? ", 1, 1" : "") + ", " + n +
+            (both ? ", " + n : "") + ">} {\n";
+    if (experts)
+      text += "%0 = moe.grouped_linear %x, %w, %offsets, %rows {top_k = " + multiple + "} : (" +
+              xType + ", " + wType + ", " + offsets + ", tensor<?xi32>) -> " + product + "\n";
+    else
+      text += "%0 = moe.linear %x, %w : (" + xType + ", " + wType + ") -> " + product + "\n";
+    std::string slice = " : (" + product + ") -> " + half + "\n";
+    if (block)
+      text += "%1, %2 = moe.deinterleave %0 {block = " + number(block) + "} : (" + product +
+              ") -> (" + half + ", " + half + ")\n";
+    else
+      text += "%1 = moe.slice %0 {offset = 0}" + slice + "%2 = moe.slice %0 {offset = " + n + "}" +
+              slice;
+    text += "%3 = moe.swiglu %1, %2 : " + half + "\n";
+    if (quantize)
+      text += "%4 = moe.quantize %3 : (" + half + ") -> " + codes + "\n";
+    return text + "kern.yield " +
+           (both       ? "%3, %4"
+            : quantize ? "%4"
+                       : "%3") +
+           " : " + results + "\n}\n";
+  }
+};
+
+/// The experts' last product, its combination and, with `add`, a residual.
+struct CombineText {
+  int64_t experts, columns, depth, topK;
+  std::string weight = "f32", x = "f32";
+  bool add = false;
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    std::string k = number(depth), n = number(columns), j = number(topK);
+    std::string xType = rowsType("?x" + k, x),
+                wType = weightType(number(experts) + "x" + n + "x" + k, weight),
+                offsets = "tensor<" + number(experts + 1) + "xi32>", y = "tensor<?x" + n + "xf32>",
+                slots = "tensor<?x" + j + "xi32>", weights = "tensor<?x" + j + "xf32>";
+    std::string perSlot = "#kern.rows<tokens * " + j + ">", perToken = "#kern.rows<tokens * 1>";
+    return "kern.kernel @k(%x: " + xType + ", %w: " + wType + ", %offsets: " + offsets +
+           ", %slots: " + slots + ", %weights: " + weights + ", %rows: tensor<?xi32>" +
+           (add ? ", %r: " + y : "") + ") -> " + y +
+           " attributes {hero = #kern.hero<grouped_matmul>, rows = [" + perSlot + ", unit, unit, " +
+           perToken + ", " + perToken + ", " + perSlot + ", " + (add ? perToken + ", " : "") +
+           perToken + "], row_strides = array<i64: " + k + ", " + k + ", 1, " + j + ", " + j +
+           ", 1, " + (add ? n + ", " : "") + n +
+           ">} {\n%0 = moe.grouped_linear %x, %w, %offsets : (" + xType + ", " + wType + ", " +
+           offsets + ") -> " + y + "\n%1 = moe.combine %0, %slots, %weights, %rows : (" + y + ", " +
+           slots + ", " + weights + ", tensor<?xi32>) -> " + y + "\n" +
+           (add ? "%2 = moe.add %r, %1 : " + y + "\n" : "") + "kern.yield " + (add ? "%2" : "%1") +
+           " : " + y + "\n}\n";
+  }
+};
+
 struct HeadText {
   int64_t heads, inputs, rows, depth; // x [T, heads * inputs], weight [heads * rows, depth]
   int64_t xOffset = 0, xSize, wOffset = 0, wSize;

@@ -58,6 +58,14 @@ TEST(Routing, BlockQuantizedWeight) {
                       "scoring = #moe<scoring sigmoid>"));
 }
 
+TEST(Routing, SharedExperts) {
+  std::string text = router(24, 5, "tensor<24x130xf32>",
+                            "scoring = #moe<scoring sigmoid>, shared = 2 : i64, normalize = true, "
+                            "scale = 2.5");
+  text.replace(text.find("top_k = 5"), 9, "top_k = 3");
+  expectRouted(text);
+}
+
 std::string gate(llvm::StringRef attributes) {
   return llvm::formatv(R"(
     kern.kernel @k(%l: tensor<?x8xf32>) -> (tensor<?x4xi32>, tensor<?x4xf32>)

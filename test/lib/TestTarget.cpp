@@ -14,7 +14,8 @@ public:
     SmallVector<StringRef> ops;
     name.split(':').second.split(ops, ',', -1, /*KeepEmpty=*/false);
     for (StringRef op : ops)
-      refused.push_back(op.str());
+      if (!op.consume_front("interleave=") || op.getAsInteger(10, interleaveBlock))
+        refused.push_back(op.str());
   }
 
   StringRef getName() const override { return name; }
@@ -34,6 +35,8 @@ public:
     return refuseFusion(hero, op, /*before=*/false);
   }
 
+  int64_t getInterleaveBlock(kern::GroupOp) const override { return interleaveBlock; }
+
   kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override {
     Builder builder(kernel.getContext());
     return kern::ScheduleAttr::get(
@@ -52,6 +55,7 @@ public:
 private:
   std::string name;
   SmallVector<std::string> refused;
+  int64_t interleaveBlock = 0;
 };
 
 } // namespace

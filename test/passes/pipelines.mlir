@@ -10,8 +10,8 @@
 // KERN-DAG: kern.kernel @matmul_272x128_f8
 // KERN-DAG: kern.kernel @rows_rms_norm_quantize_rms_norm_rope_concat_cache_append_144
 // KERN-DAG: kern.kernel @attention_2x144_f32
-// KERN-DAG: kern.kernel @routing_linear_gate_4_top2
-// KERN-DAG: kern.kernel @grouped_matmul_4x256x128_f8
+// KERN-DAG: kern.kernel @routing_linear_gate_4_top2_shared1
+// KERN-DAG: kern.kernel @grouped_matmul_swiglu_quantize_5x256x128_f8
 // KERN-NOT: kern.group
 // KERN: func.func @prefill_16
 // KERN: kern.launch @matmul_272x128_f8({{.*}}) label "layers.0.self_attn.q_a_proj+kv_a_proj_with_mqa"

@@ -1,9 +1,9 @@
 // moe.grouped_linear on the host: a tile is a block of output columns of one expert
 // that has tokens, for all of its tokens.
 #include "codegen/kernels/Vectors.h"
-#include "codegen/kernels/matmul/DotTile.h"
-#include "codegen/kernels/matmul/Epilogue.h"
-#include "codegen/kernels/matmul/MatrixSchedule.h"
+#include "codegen/kernels/grouped_matmul/CombineTile.h"
+#include "codegen/kernels/matmul/ProductTile.h"
+#include "codegen/kernels/matmul/RowTail.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -42,45 +42,54 @@ Expert findExpert(ImplicitLocOpBuilder &b, Value offsets, Value ordinal) {
 
 class GroupedMatmulEmitter : public MatrixEmitter {
 public:
+  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    if (!before && isa<moe::CombineOp>(op))
+      return CombineTile::refuse(op);
+    return before ? MatrixEmitter::refuseFusion(op, before) : ProductTile::refuse(op);
+  }
+
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     ArrayRef<int64_t> shape = getWeightShape(kernel);
-    return getDotCandidates(kernel, machine, shape[1], shape[2]);
+    SmallVector<Candidate> candidates =
+        ProductTile::getCandidates(kernel, machine, shape[1], shape[2]);
+    RowTail::addCounters(kernel, candidates);
+    return candidates;
+  }
+
+  std::optional<std::string> refuseRowEpilogue(Operation *op, uint64_t rows) const override {
+    return CombineTile::refuseRowEpilogue(op, rows);
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
     ArrayRef<int64_t> shape = getWeightShape(kernel);
+    if (CombineTile::matches(kernel))
+      return CombineTile::getGrid(kernel, shape[1]);
     auto [dim, multiplier] = getRows(kernel);
     // No more experts can have slots than there are slots.
     return kern::GridAttr::get(kernel.getContext(), dim, multiplier, /*divisor=*/1,
-                               /*cap=*/shape[0],
-                               llvm::divideCeil(shape[1], kernel.getSchedule()->get("columns")));
+                               /*cap=*/shape[0], ProductTile::countBlocks(kernel, shape[1]));
   }
 
   LogicalResult emit(TileFunction &tile) const override {
     auto &b = tile.b;
     auto linear = findHero<moe::GroupedLinearOp>(tile.kernel);
-    DotSizes sizes = DotSizes::get(tile);
-    auto epilogue = Epilogue::get(tile, linear, sizes.lanes);
-    if (failed(epilogue))
+    if (CombineTile::matches(tile.kernel))
+      return CombineTile::emit(tile, linear);
+    auto product = ProductTile::get(tile, linear, linear.getX(), linear.getWeight());
+    if (failed(product))
       return failure();
-    auto x = OperandReader::get(tile, linear.getX(), sizes.lanes);
-    auto weight = OperandReader::get(tile, linear.getWeight(), sizes.lanes);
-    if (failed(x) || failed(weight))
-      return failure();
-    DotTile dot(tile, *x, *weight, sizes);
 
-    int64_t columns = getWeightShape(tile.kernel)[1];
-    Value blocks = constantIndex(b, llvm::divideCeil(columns, sizes.columns));
-    Value column = mulIndex(b, arith::RemUIOp::create(b, tile.getTile(), blocks), sizes.columns);
+    int64_t size = product->getSizes().tokens;
+    Value blocks =
+        constantIndex(b, ProductTile::countBlocks(tile.kernel, getWeightShape(tile.kernel)[1]));
+    Value block = arith::RemUIOp::create(b, tile.getTile(), blocks);
     Value ordinal = arith::DivUIOp::create(b, tile.getTile(), blocks);
     Expert expert = findExpert(b, tile.getArgument(linear.getOffsets()).data, ordinal);
-    ColumnBlock block = getColumnBlock(b, column, columns, sizes.columns);
     Value rows = linear.getRows() ? tile.getArgument(linear.getRows()).data : Value();
 
-    forRange(b, expert.begin, expert.end, sizes.tokens, [&](Value begin) {
-      Value numTokens = arith::MinUIOp::create(b, arith::SubIOp::create(b, expert.end, begin),
-                                               constantIndex(b, sizes.tokens));
+    forRange(b, expert.begin, expert.end, size, [&](Value begin) {
+      Value left = arith::SubIOp::create(b, expert.end, begin);
       auto slot = [&](Value token) { return addIndex(b, begin, token); };
       auto source = [&](Value token) -> Value {
         if (!rows)
@@ -88,20 +97,11 @@ public:
         Value pair = loadIndex(b, rows, {slot(token)});
         return arith::DivUIOp::create(b, pair, constantIndex(b, linear.getTopK()));
       };
-      dot.emit({.weightRow = column,
-                .numRows = block.count,
-                .numTokens = numTokens,
-                .xColumn = constantIndex(b, 0),
-                .source = source,
-                .expert = expert.index,
-                .aligned = weight->sharesScales(sizes.rows)});
-      epilogue->emit({.sums = dot.getSums(),
-                      .numTokens = numTokens,
-                      .resultColumn = column,
-                      .resultRow = slot,
-                      .columns = sizes.columns,
-                      .lastColumns = block.lastCount,
-                      .isLast = block.isLast});
+      product->emit({.block = block,
+                     .numTokens = arith::MinUIOp::create(b, left, constantIndex(b, size)),
+                     .source = source,
+                     .resultRow = slot,
+                     .expert = expert.index});
     });
     return success();
   }

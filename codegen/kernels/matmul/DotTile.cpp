@@ -28,15 +28,21 @@ static Value fma(ImplicitLocOpBuilder &b, Value x, Value y, Value z) {
 /// A row of f32 in the workspace begins off the 4 KiB that the cache folds addresses by.
 static int64_t padRow(int64_t length) { return llvm::alignTo(length, 16) + 16; }
 
-DotTile::DotTile(TileFunction &tile, OperandReader x, OperandReader weight, DotSizes sizes)
+DotTile::DotTile(TileFunction &tile, OperandReader x, OperandReader weight, DotSizes sizes,
+                 int64_t sumsColumns)
     : tile(tile), x(x), weight(weight), sizes(sizes) {
   int64_t columns = llvm::alignTo(weight.getColumns(), weight.getStep());
   int64_t depth = std::min(columns, sizes.depth);
   Type f32 = tile.b.getF32Type();
-  sums = tile.allocate({sizes.tokens + sizes.tokenGroup, sizes.columns}, f32);
+  sums = tile.allocate({sizes.tokens + sizes.tokenGroup, sumsColumns ? sumsColumns : sizes.columns},
+                       f32);
   streamed = tile.allocate({1, columns}, f32);
   staged = tile.allocate({sizes.tokenGroup, padRow(depth)}, f32);
   panel = tile.allocate({sizes.columns, padRow(depth)}, f32);
+}
+
+static Value shift(ImplicitLocOpBuilder &b, Value index, Value by) {
+  return by ? addIndex(b, index, by) : index;
 }
 
 void DotTile::emit(const Range &range) {
@@ -138,7 +144,7 @@ void DotTile::emitStream(const Range &range, const OperandReader &weight) {
       Value sum = vector::ExtractOp::create(b, result, r);
       result = vector::InsertOp::create(b, weight.applyNan(last[rows + r], sum), result, r);
     }
-    vector::StoreOp::create(b, result, sums, ValueRange{zero, group});
+    vector::StoreOp::create(b, result, sums, ValueRange{zero, shift(b, group, range.sumsColumn)});
   });
 }
 
@@ -151,7 +157,8 @@ void DotTile::emitBlocked(const Range &range, const OperandReader &weight) {
   Value zero = constantIndex(b, 0);
   forRange(b, zero, range.numTokens, 1, [&](Value token) {
     forColumns(b, sizes.columns, sizes.lanes, [&](Value column, int64_t width) {
-      vector::StoreOp::create(b, constantFloat(b, 0, width), sums, ValueRange{token, column});
+      vector::StoreOp::create(b, constantFloat(b, 0, width), sums,
+                              ValueRange{token, shift(b, column, range.sumsColumn)});
     });
   });
   int64_t columns = weight.getColumns(), whole = columns / sizes.depth * sizes.depth;
@@ -180,8 +187,9 @@ void DotTile::emitPanel(const Range &range, const OperandReader &weight, Value c
                length, weight.getOrder(), staged, i);
     });
     auto tiles = [&](int64_t tokens) {
-      forRange(b, zero, range.numRows, sizes.rows,
-               [&](Value row) { emitRegisterTile(row, token, tokens, padded); });
+      forRange(b, zero, range.numRows, sizes.rows, [&](Value row) {
+        emitRegisterTile(row, shift(b, row, range.sumsColumn), token, tokens, padded);
+      });
     };
     Value few =
         arith::CmpIOp::create(b, arith::CmpIPredicate::ule, count, constantIndex(b, group / 2));
@@ -194,7 +202,8 @@ void DotTile::emitPanel(const Range &range, const OperandReader &weight, Value c
   });
 }
 
-void DotTile::emitRegisterTile(Value row, Value token, int64_t tokens, int64_t length) {
+void DotTile::emitRegisterTile(Value row, Value sumsColumn, Value token, int64_t tokens,
+                               int64_t length) {
   auto &b = tile.b;
   int64_t rows = sizes.rows;
   VectorType floats = floatVector(b, sizes.lanes);
@@ -217,7 +226,7 @@ void DotTile::emitRegisterTile(Value row, Value token, int64_t tokens, int64_t l
   Value all = sumLanes(b, last);
   VectorType few = floatVector(b, rows);
   for (int64_t t = 0; t < tokens; ++t) {
-    SmallVector<Value> indices = {addIndex(b, token, t), row};
+    SmallVector<Value> indices = {addIndex(b, token, t), sumsColumn};
     Value part = vector::ExtractStridedSliceOp::create(
         b, all, ArrayRef<int64_t>{t * rows}, ArrayRef<int64_t>{rows}, ArrayRef<int64_t>{1});
     Value before = vector::LoadOp::create(b, few, sums, indices);

@@ -29,7 +29,9 @@ struct DotSizes {
 class DotTile {
 public:
   /// Allocates workspace: construct it before any loop.
-  DotTile(TileFunction &tile, OperandReader x, OperandReader weight, DotSizes sizes);
+  /// `sumsColumns` is the width of the sums, when several ranges are computed side by side.
+  DotTile(TileFunction &tile, OperandReader x, OperandReader weight, DotSizes sizes,
+          int64_t sumsColumns = 0);
 
   struct Range {
     mlir::Value weightRow; // first weight row
@@ -38,9 +40,11 @@ public:
     mlir::Value xColumn;   // first column of x; 0 when x is quantized
     llvm::function_ref<mlir::Value(mlir::Value token)> source; // token -> row of x
     mlir::Value expert;                                        // null unless the weight is a stack
+    mlir::Value sumsColumn = {};                               // where in the sums; null: 0
     bool aligned = true; // `rows` weight rows from weightRow + i * rows on share their scales
   };
-  /// Computes getSums()[0 .. numTokens, 0 .. numRows]; what lies beyond is undefined.
+  /// Computes getSums()[0 .. numTokens, sumsColumn + 0 .. numRows]; up to sizes.columns, what lies
+  /// beyond is undefined.
   void emit(const Range &range);
 
   const DotSizes &getSizes() const { return sizes; }
@@ -52,7 +56,8 @@ private:
   void emitBlocked(const Range &range, const OperandReader &weight);
   void emitPanel(const Range &range, const OperandReader &weight, mlir::Value column,
                  int64_t length);
-  void emitRegisterTile(mlir::Value row, mlir::Value token, int64_t tokens, int64_t length);
+  void emitRegisterTile(mlir::Value row, mlir::Value sumsColumn, mlir::Value token, int64_t tokens,
+                        int64_t length);
   using Carry = OperandReader::Carry;
   Carry streamBlock(const OperandReader &weight, mlir::ValueRange rowIndices,
                     mlir::Value blockOffset, int64_t length, mlir::ValueRange carried);
@@ -63,7 +68,7 @@ private:
   TileFunction &tile;
   OperandReader x, weight;
   DotSizes sizes;
-  mlir::Value sums;     // [tokens + tokenGroup, columns]
+  mlir::Value sums;     // [tokens + tokenGroup, columns or sumsColumns]
   mlir::Value streamed; // [1, K]: the one token's row
   mlir::Value staged;   // [tokenGroup, depth]
   mlir::Value panel;    // [columns, depth]

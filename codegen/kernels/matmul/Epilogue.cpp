@@ -21,10 +21,11 @@ std::optional<std::string> Epilogue::refuse(Operation *op) {
       .str();
 }
 
-FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t lanes) {
+FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t lanes,
+                                  Operation *feeder) {
   SmallVector<Operation *> tail = RowTail::getOps(tile.kernel);
   for (Operation &op : hero->getBlock()->without_terminator()) {
-    if (&op == hero || llvm::is_contained(tail, &op))
+    if (&op == hero || &op == feeder || llvm::is_contained(tail, &op))
       continue;
     if (op.isBeforeInBlock(hero))
       return op.emitError() << "the host's matrix kernels have no prologue ops";
@@ -32,11 +33,11 @@ FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t l
       return op.emitError() << *reason;
   }
   for (Value yielded : hero->getBlock()->getTerminator()->getOperands())
-    if (!yielded.getDefiningOp())
+    if (!yielded.getDefiningOp() || yielded.getDefiningOp() == feeder)
       return tile.kernel.emitError() << "a matrix kernel yields what it computes, not an argument";
   Epilogue epilogue(tile, hero, lanes);
   for (Operation &op : hero->getBlock()->without_terminator())
-    if (!llvm::is_contained(tail, &op))
+    if (&op != feeder && !llvm::is_contained(tail, &op))
       epilogue.ops.push_back(&op);
   return epilogue;
 }
@@ -63,9 +64,8 @@ void Epilogue::emitColumns(const Range &range, Value token, int64_t columns) con
   forColumns(b, columns, lanes, [&](Value offset, int64_t width) {
     Value column = addIndex(b, range.resultColumn, offset);
     IRMapping values;
-    values.map(hero->getResult(0), vector::LoadOp::create(b, floatVector(b, width), range.sums,
-                                                          ValueRange{token, offset})
-                                       .getResult());
+    Value source = range.sumsColumn ? addIndex(b, range.sumsColumn, offset) : offset;
+    values.map(hero->getResult(0), loadFloats(b, range.sums, {token, source}, width));
     auto get = [&](Value value) -> Value {
       if (!values.contains(value))
         values.map(value, loadFloats(b, tile->getArgument(value).data, {row, column}, width));

@@ -12,7 +12,9 @@ namespace moec::codegen {
 class Epilogue {
 public:
   /// The ops after `hero` in the kernel's body; reports an op that cannot follow it.
-  static mlir::FailureOr<Epilogue> get(TileFunction &tile, mlir::Operation *hero, int64_t lanes);
+  /// `feeder`, which feeds the hero and nothing else, is computed by the caller.
+  static mlir::FailureOr<Epilogue> get(TileFunction &tile, mlir::Operation *hero, int64_t lanes,
+                                       mlir::Operation *feeder = nullptr);
 
   /// Why `op` cannot follow a matrix product in its kernel, or nothing when it can.
   static std::optional<std::string> refuse(mlir::Operation *op);
@@ -24,6 +26,7 @@ public:
     llvm::function_ref<mlir::Value(mlir::Value token)> resultRow;
     int64_t columns, lastColumns;
     mlir::Value isLast;
+    mlir::Value sumsColumn = {}; // first column in the sums; null: 0
   };
   void emit(const Range &range) const;
 

@@ -1,9 +1,7 @@
 // moe.linear on the host: a tile is a block of output columns for a block of tokens.
 #include "codegen/kernels/Emitter.h"
 #include "codegen/kernels/Vectors.h"
-#include "codegen/kernels/matmul/DotTile.h"
-#include "codegen/kernels/matmul/Epilogue.h"
-#include "codegen/kernels/matmul/MatrixSchedule.h"
+#include "codegen/kernels/matmul/ProductTile.h"
 #include "codegen/kernels/matmul/RowTail.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,11 +14,16 @@ namespace {
 
 class MatmulEmitter : public MatrixEmitter {
 public:
+  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    return before ? MatrixEmitter::refuseFusion(op, before) : ProductTile::refuse(op);
+  }
+
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     auto linear = findHero<moe::LinearOp>(kernel);
     ArrayRef<int64_t> shape = moe::getShape(linear.getWeight().getType());
-    SmallVector<Candidate> candidates = getDotCandidates(kernel, machine, shape[0], shape[1]);
+    SmallVector<Candidate> candidates =
+        ProductTile::getCandidates(kernel, machine, shape[0], shape[1]);
     RowTail::addCounters(kernel, candidates);
     return candidates;
   }
@@ -35,49 +38,33 @@ public:
     auto [dim, multiplier] = getRows(kernel);
     kern::ScheduleAttr schedule = *kernel.getSchedule();
     return kern::GridAttr::get(kernel.getContext(), dim, multiplier, schedule.get("tokens"),
-                               /*cap=*/0, llvm::divideCeil(columns, schedule.get("columns")));
+                               /*cap=*/0, ProductTile::countBlocks(kernel, columns));
   }
 
   LogicalResult emit(TileFunction &tile) const override {
     auto &b = tile.b;
     auto linear = findHero<moe::LinearOp>(tile.kernel);
-    DotSizes sizes = DotSizes::get(tile);
-    auto epilogue = Epilogue::get(tile, linear, sizes.lanes);
-    if (failed(epilogue))
+    auto product = ProductTile::get(tile, linear, linear.getX(), linear.getWeight());
+    if (failed(product))
       return failure();
-    auto x = OperandReader::get(tile, linear.getX(), sizes.lanes);
-    auto weight = OperandReader::get(tile, linear.getWeight(), sizes.lanes);
     auto tail = RowTail::get(tile);
-    if (failed(x) || failed(weight) || failed(tail))
+    if (failed(tail))
       return failure();
-    DotTile dot(tile, *x, *weight, sizes);
 
     // Tiles of one block of tokens follow each other: they read the same activations.
     int64_t columns = moe::getShape(linear.getWeight().getType())[0];
-    Value blocks = constantIndex(b, llvm::divideCeil(columns, sizes.columns));
-    Value column = mulIndex(b, arith::RemUIOp::create(b, tile.getTile(), blocks), sizes.columns);
-    Value token = mulIndex(b, arith::DivUIOp::create(b, tile.getTile(), blocks), sizes.tokens);
-    Value rows = tile.getResult(0).rows;
-    Value numTokens = arith::MinUIOp::create(b, arith::SubIOp::create(b, rows, token),
-                                             constantIndex(b, sizes.tokens));
-    ColumnBlock block = getColumnBlock(b, column, columns, sizes.columns);
+    int64_t size = product->getSizes().tokens;
+    Value blocks = constantIndex(b, ProductTile::countBlocks(tile.kernel, columns));
+    Value token = mulIndex(b, arith::DivUIOp::create(b, tile.getTile(), blocks), size);
+    Value left = arith::SubIOp::create(b, tile.getResult(0).rows, token);
     auto row = [&](Value t) { return addIndex(b, token, t); };
-
-    dot.emit({.weightRow = column,
-              .numRows = block.count,
-              .numTokens = numTokens,
-              .xColumn = constantIndex(b, 0),
-              .source = row,
-              .expert = nullptr,
-              .aligned = weight->sharesScales(sizes.rows)});
-    epilogue->emit({.sums = dot.getSums(),
-                    .numTokens = numTokens,
-                    .resultColumn = column,
-                    .resultRow = row,
-                    .columns = sizes.columns,
-                    .lastColumns = block.lastCount,
-                    .isLast = block.isLast});
     Value rowBlock = arith::DivUIOp::create(b, tile.getTile(), blocks);
+    Value numTokens = arith::MinUIOp::create(b, left, constantIndex(b, size));
+    product->emit({.block = arith::RemUIOp::create(b, tile.getTile(), blocks),
+                   .numTokens = numTokens,
+                   .source = row,
+                   .resultRow = row,
+                   .expert = nullptr});
     return tail->emit(
         {.block = rowBlock, .numTiles = blocks, .firstRow = token, .numRows = numTokens});
   }

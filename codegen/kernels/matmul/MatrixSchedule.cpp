@@ -2,9 +2,13 @@
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
 #include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/matmul/DotTile.h"
 #include "codegen/kernels/matmul/Epilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/SmallSet.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace moec;
@@ -33,27 +37,60 @@ int64_t moec::codegen::getPanelDepth(kern::KernelOp kernel, const Machine &machi
   return std::max(depth / multiple, int64_t(1)) * multiple;
 }
 
+/// The sizes of the inner loops.
+static DotSizes getInnerSizes(kern::KernelOp kernel, const Machine &machine) {
+  // rows * group accumulators, one weight and the group's activations must fit the registers.
+  DotSizes sizes{};
+  sizes.lanes = machine.floatLanes();
+  sizes.rows = 4;
+  sizes.tokenGroup = machine.vectorRegisters >= 32 && sizes.lanes >= 16 ? 4 : 2;
+  // A register tile's operands stay in the first cache beside what passes through.
+  sizes.depth = getPanelDepth(kernel, machine, /*panelRows=*/64, sizes.rows, sizes.tokenGroup);
+  return sizes;
+}
+
 SmallVector<Candidate> moec::codegen::getDotCandidates(kern::KernelOp kernel,
                                                        const Machine &machine, int64_t columns,
-                                                       int64_t depth) {
-  // rows * group accumulators, one weight and the group's activations must fit the registers.
-  int64_t lanes = machine.floatLanes(), rows = 4;
-  int64_t group = machine.vectorRegisters >= 32 && lanes >= 16 ? 4 : 2;
-  // A register tile's operands stay in the first cache beside what passes through.
-  int64_t panel = machine.level1Bytes * 3 / 4 / ((rows + group) * 4);
-  int64_t multiple = getBlockMultiple(kernel);
-  panel = std::max(panel / multiple, int64_t(1)) * multiple;
-
+                                                       int64_t /*depth*/) {
+  DotSizes inner = getInnerSizes(kernel, machine);
   SmallVector<Candidate> candidates;
   for (int64_t tile : {16, 32, 64}) {
     // Each tile reads its activations anew; few tiles leave threads idle at the end.
     double again = 1.0 / tile, idle = double(tile) / columns;
-    candidates.push_back({makeSchedule(kernel.getContext(), {{"vector", lanes},
+    candidates.push_back({makeSchedule(kernel.getContext(), {{"vector", inner.lanes},
                                                              {"columns", tile},
                                                              {"tokens", 256},
-                                                             {"rows", rows},
-                                                             {"token_group", group},
-                                                             {"depth", panel}}),
+                                                             {"rows", inner.rows},
+                                                             {"token_group", inner.tokenGroup},
+                                                             {"depth", inner.depth}}),
+                          again + idle});
+  }
+  return candidates;
+}
+
+SmallVector<Candidate> moec::codegen::getGatedCandidates(kern::KernelOp kernel,
+                                                         const Machine &machine, int64_t columns,
+                                                         int64_t multiple) {
+  DotSizes inner = getInnerSizes(kernel, machine);
+  int64_t panel = columns <= 16 ? 16 : 32;
+  SmallVector<Candidate> candidates;
+  llvm::SmallSet<int64_t, 3> tried;
+  for (int64_t size : {16, 32, 64}) {
+    // Of whole quantization blocks, unless one tile has all columns.
+    int64_t tile = llvm::alignTo(size, std::lcm(multiple, panel));
+    if (columns <= tile)
+      tile = llvm::alignTo(columns, panel);
+    if (!tried.insert(tile).second)
+      continue;
+    // Two weight rows a column.
+    double again = 0.5 / tile, idle = double(tile) / columns;
+    candidates.push_back({makeSchedule(kernel.getContext(), {{"vector", inner.lanes},
+                                                             {"columns", tile},
+                                                             {"panel", panel},
+                                                             {"tokens", 128},
+                                                             {"rows", inner.rows},
+                                                             {"token_group", inner.tokenGroup},
+                                                             {"depth", inner.depth}}),
                           again + idle});
   }
   return candidates;

@@ -16,6 +16,11 @@ public:
 llvm::SmallVector<Candidate> getDotCandidates(kern::KernelOp kernel, const Machine &machine,
                                               int64_t columns, int64_t depth);
 
+/// The schedules of a kernel whose tiles are gated: DotTiles over two ranges of `columns` columns
+/// each. A tile's columns are a multiple of `multiple`, or all.
+llvm::SmallVector<Candidate> getGatedCandidates(kern::KernelOp kernel, const Machine &machine,
+                                                int64_t columns, int64_t multiple);
+
 /// What the columns of a panel must be a multiple of, so that it ends on scale blocks and chunks.
 int64_t getBlockMultiple(kern::KernelOp kernel);
 

@@ -25,7 +25,7 @@ static bool isOfTile(Operation *op, const OpSet &rowOps) {
     return false;
   // Slices and quantization belong to the tile with the swiglu between them.
   auto isSwiglu = [](Operation *other) { return isa_and_present<moe::SwigluOp>(other); };
-  if (isa<moe::SliceOp>(op))
+  if (isa<moe::SliceOp, moe::DeinterleaveOp>(op))
     return llvm::any_of(op->getUsers(), isSwiglu);
   if (auto quantize = dyn_cast<moe::QuantizeOp>(op))
     return isSwiglu(quantize.getX().getDefiningOp());

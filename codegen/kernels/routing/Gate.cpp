@@ -149,6 +149,12 @@ void GateEmitter::emit(const RowRef &logits, const RowRef &ids, const RowRef &we
   });
 
   int64_t topK = op.getTopK();
+  for (int64_t shared = 0; shared < int64_t(op.getShared()); ++shared) {
+    Value column = constantIndex(b, topK + shared);
+    Value id = arith::ConstantIntOp::create(b, experts + shared, 32);
+    memref::StoreOp::create(b, id, ids.data, at(ids, column));
+    storeFloat(b, constantFloat(b, 1), weights.data, at(weights, column));
+  }
   Value factor = constantFloat(b, op.getScale().convertToDouble());
   if (!op.getNormalize()) {
     forColumns(b, topK, lanes, [&](Value n, int64_t width) {

@@ -12,7 +12,7 @@ public:
   GateEmitter(TileFunction &tile, moe::GateOp op);
 
   /// Chooses for the row whose logits are `logits`; writes its ids and weights
-  /// ([top_k], i32 and float).
+  /// ([top_k + shared], i32 and float).
   void emit(const RowRef &logits, const RowRef &ids, const RowRef &weights);
 
 private:

@@ -59,13 +59,7 @@ void RowProgram::emitAdd(moe::AddOp op) {
 
 void RowProgram::emitSwiglu(moe::SwigluOp op) {
   RowRef gate = get(op.getGate()), up = get(op.getUp()), result = getDestination(op);
-  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
-    Value g = gate.load(b, column, width), u = up.load(b, column, width);
-    Value decay = math::ExpOp::create(b, arith::NegFOp::create(b, g));
-    Value divisor = arith::AddFOp::create(b, constantFloat(b, 1, width), decay);
-    Value silu = arith::DivFOp::create(b, g, divisor);
-    result.store(b, column, arith::MulFOp::create(b, silu, u));
-  });
+  swigluRow(b, lanes, gate, up, result);
 }
 
 void RowProgram::emitConcat(moe::ConcatOp op) {
@@ -99,29 +93,15 @@ void RowProgram::emitRmsNorm(moe::RmsNormOp op) {
   });
 }
 
-/// Calls `body(block, first column, width)` for each block of columns that has a scale.
-static void forBlocks(ImplicitLocOpBuilder &b, int64_t columns, int64_t block,
-                      llvm::function_ref<void(Value, Value, int64_t)> body) {
-  block = block ? block : columns;
-  int64_t whole = columns / block;
-  forRange(b, constantIndex(b, 0), constantIndex(b, whole), 1,
-           [&](Value index) { body(index, mulIndex(b, index, block), block); });
-  if (int64_t rest = columns % block)
-    body(constantIndex(b, whole), constantIndex(b, whole * block), rest);
-}
-
 void RowProgram::emitQuantize(moe::QuantizeOp op) {
-  RowRef x = get(op.getX()), result = getDestination(op);
   int64_t block = cast<moe::QTensorType>(op.getType()).getScheme().getBlock()[1];
-  forBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
-    emitQuantizedBlock(b, lanes, x, first, result, first, index, size);
-  });
+  quantizeRow(b, lanes, get(op.getX()), getDestination(op), block);
 }
 
 void RowProgram::emitDequantize(moe::DequantizeOp op) {
   RowRef x = get(op.getX()), result = getDestination(op);
   int64_t block = cast<moe::QTensorType>(op.getX().getType()).getScheme().getBlock()[1];
-  forBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
+  forScaleBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
     Value scale = x.loadScale(b, index);
     forColumns(b, size, lanes, [&](Value column, int64_t width) {
       Value at = addIndex(b, first, column);

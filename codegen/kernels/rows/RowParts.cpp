@@ -60,3 +60,31 @@ void moec::codegen::emitQuantizedBlock(ImplicitLocOpBuilder &b, int64_t lanes, c
     result.store(b, addIndex(b, to, column), scaled);
   });
 }
+
+void moec::codegen::forScaleBlocks(ImplicitLocOpBuilder &b, int64_t columns, int64_t block,
+                                   llvm::function_ref<void(Value, Value, int64_t)> body) {
+  block = block ? block : columns;
+  int64_t whole = columns / block;
+  forRange(b, constantIndex(b, 0), constantIndex(b, whole), 1,
+           [&](Value index) { body(index, mulIndex(b, index, block), block); });
+  if (int64_t rest = columns % block)
+    body(constantIndex(b, whole), constantIndex(b, whole * block), rest);
+}
+
+void moec::codegen::swigluRow(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &gate,
+                              const RowRef &up, const RowRef &result) {
+  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+    Value g = gate.load(b, column, width), u = up.load(b, column, width);
+    Value decay = math::ExpOp::create(b, arith::NegFOp::create(b, g));
+    Value divisor = arith::AddFOp::create(b, constantFloat(b, 1, width), decay);
+    Value silu = arith::DivFOp::create(b, g, divisor);
+    result.store(b, column, arith::MulFOp::create(b, silu, u));
+  });
+}
+
+void moec::codegen::quantizeRow(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+                                const RowRef &result, int64_t block) {
+  forScaleBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
+    emitQuantizedBlock(b, lanes, x, first, result, first, index, size);
+  });
+}

@@ -16,4 +16,18 @@ void emitQuantizedBlock(mlir::ImplicitLocOpBuilder &b, int64_t lanes, const RowR
                         mlir::Value from, const RowRef &result, mlir::Value to, mlir::Value block,
                         int64_t size);
 
+/// Calls `body(block, first column, width)` for each block of columns that has a scale. `block` 0:
+/// one block.
+void forScaleBlocks(
+    mlir::ImplicitLocOpBuilder &b, int64_t columns, int64_t block,
+    llvm::function_ref<void(mlir::Value index, mlir::Value first, int64_t width)> body);
+
+/// result = silu(gate) * up; `result` may be one of them.
+void swigluRow(mlir::ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &gate, const RowRef &up,
+               const RowRef &result);
+
+/// Scale and codes for each `block` columns of `x`, as moe.quantize has them.
+void quantizeRow(mlir::ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+                 const RowRef &result, int64_t block);
+
 } // namespace moec::codegen

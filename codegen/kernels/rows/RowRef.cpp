@@ -8,9 +8,19 @@ using namespace moec::codegen;
 
 SmallVector<Value, 2> RowRef::at(ImplicitLocOpBuilder &b, Value column) const {
   Value shifted = addIndex(b, column, offset);
+  if (start)
+    shifted = addIndex(b, shifted, start);
   if (row)
     return {row, shifted};
   return {shifted};
+}
+
+SmallVector<Value, 2> RowRef::atBlock(ImplicitLocOpBuilder &b, Value block) const {
+  if (startBlock)
+    block = addIndex(b, block, startBlock);
+  if (row)
+    return {row, block};
+  return {block};
 }
 
 Value RowRef::load(ImplicitLocOpBuilder &b, Value column, int64_t lanes) const {
@@ -22,9 +32,9 @@ void RowRef::store(ImplicitLocOpBuilder &b, Value column, Value values) const {
 }
 
 Value RowRef::loadScale(ImplicitLocOpBuilder &b, Value block) const {
-  return loadFloat(b, scales, row ? ValueRange{row, block} : ValueRange{block});
+  return loadFloat(b, scales, atBlock(b, block));
 }
 
 void RowRef::storeScale(ImplicitLocOpBuilder &b, Value block, Value scale) const {
-  storeFloat(b, scale, scales, row ? ValueRange{row, block} : ValueRange{block});
+  storeFloat(b, scale, scales, atBlock(b, block));
 }

@@ -12,6 +12,8 @@ struct RowRef {
   mlir::Value row;    // index into axis 0; null when there is one axis
   int64_t offset = 0; // first column
   int64_t columns = 0;
+  mlir::Value start = {};      // index, counts on top of `offset`; null: 0
+  mlir::Value startBlock = {}; // index of the scale of the first column; null: 0
 
   /// `lanes` values as f32 from column `column` on.
   mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value column, int64_t lanes) const;
@@ -21,6 +23,7 @@ struct RowRef {
 
 private:
   llvm::SmallVector<mlir::Value, 2> at(mlir::ImplicitLocOpBuilder &b, mlir::Value column) const;
+  llvm::SmallVector<mlir::Value, 2> atBlock(mlir::ImplicitLocOpBuilder &b, mlir::Value block) const;
 };
 
 } // namespace moec::codegen

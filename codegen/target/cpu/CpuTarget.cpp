@@ -5,6 +5,8 @@
 
 #include "mlir/IR/DialectRegistry.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
@@ -23,6 +25,16 @@ std::optional<std::string> CpuTarget::refuseRowEpilogue(kern::Hero hero, Operati
   if (!emitter)
     return TargetModel::refuseRowEpilogue(hero, op, rows);
   return emitter->refuseRowEpilogue(op, rows);
+}
+
+int64_t CpuTarget::getInterleaveBlock(kern::GroupOp group) const {
+  // Whole scale blocks of the weight, so that a block of rows has its own scales.
+  int64_t block = cpu.machine.gateRows;
+  for (Operation &op : group.getBody().front())
+    if (block && isa<moe::LinearOp, moe::GroupedLinearOp>(op))
+      if (moe::QuantSchemeAttr scheme = moe::getScheme(op.getOperand(1).getType()))
+        block = std::lcm(block, std::max<int64_t>(scheme.getBlock()[0], 1));
+  return block;
 }
 
 kern::ScheduleAttr CpuTarget::chooseSchedule(kern::KernelOp kernel) const {

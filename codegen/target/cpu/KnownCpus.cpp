@@ -21,6 +21,8 @@ constexpr double kSecondsPerLaunch = 2e-6;
 constexpr double kCoreGigabytesPerSecond = 12;
 constexpr double kCoreGigaflopsPerSecond[] = {40, 65};
 constexpr double kCoreRowGigaflopsPerSecond[] = {3, 5};
+/// A tile of gates and what they gate reads one run of rows.
+constexpr int64_t kGateRows = 64;
 /// Cores of a machine that is only known by its level.
 constexpr double kLevelCores = 8;
 
@@ -46,6 +48,7 @@ static void describe(Cpu &cpu, const KnownCpu &known, bool wide, double cores,
   cpu.machine.vectorRegisters = wide ? 32 : 16;
   cpu.machine.level1Bytes = known.level1Kib << 10;
   cpu.machine.level2Bytes = known.level2Kib << 10;
+  cpu.machine.gateRows = kGateRows;
   cpu.machine.hasByteDot = has("avx512vnni") || has("avxvnni");
   cpu.machine.hasBFloat16Dot = has("avx512bf16");
   cpu.machine.hasBytePermute = has("avx512vbmi");

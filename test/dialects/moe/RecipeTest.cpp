@@ -90,6 +90,69 @@ TEST_F(RecipeTest, ConcatsNest) {
             "a[0+1] b[0+1] c[0+1] a[1+1] b[1+1] c[1+1] ");
 }
 
+TEST_F(RecipeTest, InterleaveTakesBlocksInTurn) {
+  std::string parts = "[#moe.checkpoint<\"a\">, #moe.checkpoint<\"b\">]>";
+  EXPECT_EQ(list("tensor<10x3xf32>", "#moe.interleave<axis = 0, block = 2, " + parts),
+            "a[0+6] b[0+6] a[6+6] b[6+6] a[12+3] b[12+3] ");
+  EXPECT_EQ(list("tensor<2x4xf32>", "#moe.interleave<axis = 1, block = 1, " + parts),
+            "a[0+1] b[0+1] a[1+1] b[1+1] a[2+1] b[2+1] a[3+1] b[3+1] ");
+  // Of 2 x 2 scales each, a block has a row.
+  std::string type = std::string("!moe.qtensor<512x129") + fp8;
+  std::string recipe = "#moe.interleave<axis = 0, block = 128, " + parts;
+  EXPECT_EQ(list(type, recipe), "a[0+16512] b[0+16512] a[16512+16512] b[16512+16512] ");
+  EXPECT_EQ(list(type, recipe, true), "a[0+2] b[0+2] a[2+2] b[2+2] ");
+}
+
+TEST_F(RecipeTest, InterleavedStacksStayApart) {
+  EXPECT_EQ(list("tensor<2x4x5xf32>", "#moe.interleave<axis = 1, block = 1, "
+                                      "[#moe.stack<\"{}.gate\", 2>, #moe.stack<\"{}.up\", 2>]>"),
+            "0.gate[0+5] 0.up[0+5] 0.gate[5+5] 0.up[5+5] "
+            "1.gate[0+5] 1.up[0+5] 1.gate[5+5] 1.up[5+5] ");
+}
+
+TEST_F(RecipeTest, SplitStacksRanges) {
+  EXPECT_EQ(list("tensor<1x4x3xf32>", "#moe.split<axis = 1, count = 1, #moe.checkpoint<\"a\">>"),
+            "a[0+12] ");
+  EXPECT_EQ(list("tensor<2x2x3xf32>", "#moe.split<axis = 0, count = 2, #moe.checkpoint<\"a\">>"),
+            "a[0+6] a[6+6] ");
+  EXPECT_EQ(list("tensor<2x2x3xf32>", "#moe.split<axis = 1, count = 2, #moe.checkpoint<\"a\">>"),
+            "a[0+3] a[6+3] a[3+3] a[9+3] ");
+  std::string type = std::string("!moe.qtensor<2x200x128") + fp8;
+  EXPECT_EQ(list(type, "#moe.split<axis = 1, count = 2, #moe.checkpoint<\"a\">>", true),
+            "a[0+1] a[2+1] a[1+1] a[3+1] ");
+  // One range may end inside of a block.
+  EXPECT_EQ(list(std::string("!moe.qtensor<1x200x129") + fp8,
+                 "#moe.split<axis = 0, count = 1, #moe.checkpoint<\"a\">>", true),
+            "a[0+4] ");
+  EXPECT_EQ(list("tensor<3x2x2xf32>",
+                 "#moe.concat<axis = 0, sizes = [2, 1], [#moe.stack<\"{}\", 2>, "
+                 "#moe.split<axis = 0, count = 1, #moe.checkpoint<\"s\">>]>"),
+            "0[0+4] 1[0+4] s[0+4] ");
+}
+
+TEST_F(RecipeTest, WhatDoesNotInterleaveOrSplitIsSaid) {
+  std::string two = "[#moe.checkpoint<\"a\">, #moe.checkpoint<\"b\">]>";
+  EXPECT_EQ(list("tensor<5x3xf32>", "#moe.interleave<axis = 0, block = 2, " + two),
+            "weight 'w': 2 parts of one size cannot be interleaved along axis 0 of shape [5, 3]");
+  EXPECT_EQ(list("tensor<4xf32>", "#moe.interleave<axis = 1, block = 2, " + two),
+            "weight 'w': 2 parts of one size cannot be interleaved along axis 1 of shape [4]");
+  for (auto [rows, block] : {std::pair(512, 64), std::pair(400, 128)})
+    EXPECT_EQ(list("!moe.qtensor<" + std::to_string(rows) + "x128" + fp8,
+                   "#moe.interleave<axis = 0, block = " + std::to_string(block) + ", " + two),
+              "weight 'w': interleaving " + std::to_string(block) + " rows of each " +
+                  std::to_string(rows / 2) +
+                  " of axis 0 parts a block of 128 that shares one scale");
+  EXPECT_EQ(
+      list("tensor<2x6xf32>", "#moe.split<axis = 0, count = 3, #moe.checkpoint<\"a\">>"),
+      "weight 'w': 3 ranges of axis 0 cannot have shape [2, 6]; its axis 0 counts the ranges");
+  EXPECT_EQ(
+      list("tensor<2x6xf32>", "#moe.split<axis = 1, count = 2, #moe.checkpoint<\"a\">>"),
+      "weight 'w': 2 ranges of axis 1 cannot have shape [2, 6]; its axis 0 counts the ranges");
+  EXPECT_EQ(list(std::string("!moe.qtensor<2x64x128") + fp8,
+                 "#moe.split<axis = 0, count = 2, #moe.checkpoint<\"a\">>"),
+            "weight 'w': a range of 64 of axis 0 ends inside a block of 128 that shares one scale");
+}
+
 TEST_F(RecipeTest, WhatDoesNotFitIsSaid) {
   std::string two = "[#moe.checkpoint<\"a\">, #moe.checkpoint<\"b\">]>";
   EXPECT_EQ(list("tensor<2x3xf32>", "#moe.concat<axis = 0, sizes = [2, 2], " + two),

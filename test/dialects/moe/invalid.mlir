@@ -56,6 +56,31 @@ func.func private @f() attributes {a = #moe.rope<dim = 4, theta = 0.0, layout = 
 
 // -----
 
+// expected-error @+1 {{axis must not be negative; got -1}}
+func.func private @f() attributes {a = #moe.interleave<axis = -1, block = 2, [unit, unit]>}
+
+// -----
+
+// expected-error @+1 {{interleave block must be positive; got 0}}
+func.func private @f() attributes {a = #moe.interleave<axis = 0, block = 0, [unit, unit]>}
+
+// -----
+
+// expected-error @+1 {{interleave needs at least two parts; got 1}}
+func.func private @f() attributes {a = #moe.interleave<axis = 0, block = 2, [unit]>}
+
+// -----
+
+// expected-error @+1 {{axis must not be negative; got -1}}
+func.func private @f() attributes {a = #moe.split<axis = -1, count = 2, unit>}
+
+// -----
+
+// expected-error @+1 {{count must be positive; got 0}}
+func.func private @f() attributes {a = #moe.split<axis = 0, count = 0, unit>}
+
+// -----
+
 // expected-error @+1 {{pattern must contain {} once; got "a"}}
 func.func private @f() attributes {a = #moe.stack<"a", 2>}
 
@@ -136,12 +161,12 @@ func.func private @f(!moe.cache<4xf64, page = 64>)
 
 // -----
 
-// expected-error @+1 {{'moe.weight' op recipe must be made of moe.checkpoint, moe.stack, moe.concat or moe.rope_table; got 1 : i64}}
+// expected-error @+1 {{'moe.weight' op recipe must be made of moe.checkpoint, moe.stack, moe.concat, moe.interleave, moe.split or moe.rope_table; got 1 : i64}}
 moe.weight @w : tensor<4xf32> = 1 : i64
 
 // -----
 
-// expected-error @+1 {{recipe must be made of moe.checkpoint, moe.stack, moe.concat or moe.rope_table; got}}
+// expected-error @+1 {{recipe must be made of moe.checkpoint, moe.stack, moe.concat, moe.interleave, moe.split or moe.rope_table; got}}
 moe.weight @w : tensor<4xf32> = #moe.concat<axis = 0, sizes = [2, 2], [#moe.checkpoint<"a">, unit]>
 
 // -----
@@ -624,6 +649,54 @@ func.func @f(%a0: tensor<?x8xf32>, %a1: tensor<7xf32>) {
 func.func @f(%a0: tensor<?x8xf32>) {
   // expected-error @+1 {{'moe.gate' op ids must have top_k = 2 columns; got 'tensor<?x3xi32>'}}
   %0:2 = "moe.gate"(%a0) <{scoring = #moe<scoring sigmoid>, top_k = 2 : i64, groups = 1 : i64, top_groups = 1 : i64}> : (tensor<?x8xf32>) -> (tensor<?x3xi32>, tensor<?x3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>) {
+  // expected-error @+1 {{'moe.gate' op ids must have top_k = 2 and shared = 1 columns; got 'tensor<?x2xi32>'}}
+  %0:2 = moe.gate %a0 {scoring = #moe<scoring sigmoid>, top_k = 2 : i64, shared = 1 : i64} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>) {
+  // expected-error @+1 {{'moe.gate' op shared must not be negative; got -1}}
+  %0:2 = moe.gate %a0 {scoring = #moe<scoring sigmoid>, top_k = 2 : i64, shared = -1 : i64} : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>) {
+  // expected-error @+1 {{'moe.deinterleave' op block must be positive; got 0}}
+  %0:2 = moe.deinterleave %a0 {block = 0 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>) {
+  // expected-error @+1 {{'moe.deinterleave' op needs at least two results; got 1}}
+  %0 = moe.deinterleave %a0 {block = 2 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>) {
+  // expected-error @+1 {{'moe.deinterleave' op results must have one type; got 'tensor<?x4xf32>' and 'tensor<?x3xf32>'}}
+  %0:2 = moe.deinterleave %a0 {block = 2 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x3xf32>)
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>) {
+  // expected-error @+1 {{'moe.deinterleave' op sum of result columns (6) and x columns (8) must be equal}}
+  %0:2 = moe.deinterleave %a0 {block = 2 : i64} : (tensor<?x8xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>)
   return
 }
 

@@ -35,6 +35,8 @@ func.func @rows(%ids: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x4xf32> {
   %act = moe.swiglu %sum, %some : tensor<?x8xf32>
   // CHECK: moe.slice %{{.*}} {offset = 2 : i64} : (tensor<?x8xf32>) -> tensor<?x3xf32>
   %slice = moe.slice %act {offset = 2 : i64} : (tensor<?x8xf32>) -> tensor<?x3xf32>
+  // CHECK: moe.deinterleave %{{.*}} {block = 3 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+  %half:2 = moe.deinterleave %act {block = 3 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
   // CHECK: moe.slice {{.*}} -> tensor<?x1xf32>
   %one = moe.slice %act {offset = 7 : i64} : (tensor<?x8xf32>) -> tensor<?x1xf32>
   // CHECK: moe.concat %{{.*}}, %{{.*}} : (tensor<?x3xf32>, tensor<?x1xf32>) -> tensor<?x4xf32>
@@ -103,6 +105,9 @@ func.func @routing(%x: tensor<?x4xf32>, %logits: tensor<?x8xf32>, %bias: tensor<
   // CHECK: moe.gate %{{.*}} {epsilon = 0.000000e+00 : f64, group_score = #moe<group_score max>, scoring = #moe<scoring softmax>, top_k = 2 : i64}
   %ids2, %w2 = moe.gate %logits {scoring = #moe<scoring softmax>, top_k = 2 : i64, group_score = #moe<group_score max>, epsilon = 0.0 : f64}
       : (tensor<?x8xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  // CHECK: moe.gate %{{.*}} {scoring = #moe<scoring softmax>, shared = 1 : i64, top_k = 2 : i64}
+  %ids3, %w3 = moe.gate %logits {scoring = #moe<scoring softmax>, top_k = 2 : i64, shared = 1 : i64}
+      : (tensor<?x8xf32>) -> (tensor<?x3xi32>, tensor<?x3xf32>)
   // CHECK: moe.experts
   %0 = moe.experts %x, %ids, %w2, %up, %up, %down : (tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>, tensor<8x3x4xf32>,
       tensor<8x3x4xf32>, tensor<8x4x3xf32>) -> tensor<?x4xf32>

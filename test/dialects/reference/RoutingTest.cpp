@@ -48,6 +48,14 @@ TEST_F(RoutingTest, GateOrdersByFallingScore) {
   EXPECT_DOUBLE_EQ(weights[2], 0.5);
 }
 
+TEST_F(RoutingTest, SharedExpertsAreEveryRows) {
+  auto out = evaluate("moe.gate", "tensor<?x4xf32>",
+                      "top_k = 1 : i64, shared = 2 : i64, scale = 3.0, " + sigmoidScores,
+                      "tensor<?x3xi32>, tensor<?x3xf32>", {floats({1, 4}, {0, 2, 1, -1})});
+  EXPECT_EQ(intData(out[0]), (Choice{1, 4, 5}));
+  expectNear(out[1], {3 * sigmoid(2), 1, 1});
+}
+
 TEST_F(RoutingTest, GateTiesGoToTheLowerIndex) {
   EXPECT_EQ(gate({1, 1, 1, 1}, 2, sigmoidScores).first, (Choice{0, 1}));
   EXPECT_EQ(gate({0, 1, 1, 2}, 2, sigmoidScores).first, (Choice{3, 1}));

@@ -64,6 +64,18 @@ TEST_F(RowsTest, SliceAndConcatMoveColumns) {
       {1, 2, 3, 7, 4, 5, 6, 8});
 }
 
+TEST_F(RowsTest, DeinterleaveTakesBlocksInTurn) {
+  auto x = floats({2, 6}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+  auto parts = [&](const std::string &block) {
+    return evaluate("moe.deinterleave", "tensor<?x6xf32>", "block = " + block + " : i64",
+                    "tensor<?x3xf32>, tensor<?x3xf32>", {x});
+  };
+  // The last block of each is short, or there is only one.
+  expectNear(parts("2")[0], {1, 2, 5, 7, 8, 11});
+  expectNear(parts("2")[1], {3, 4, 6, 9, 10, 12});
+  expectNear(parts("8")[1], {4, 5, 6, 10, 11, 12});
+}
+
 TEST_F(RowsTest, RopeRotatesNeighboursOrHalves) {
   // Two heads of one pass-through column and 4 rotated ones; angles p and p/100.
   auto x = floats({1, 10}, {9, 1, 2, 3, 4, 8, 5, 6, 7, 8});
