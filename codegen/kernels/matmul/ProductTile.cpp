@@ -46,6 +46,10 @@ FailureOr<ProductTile> ProductTile::get(TileFunction &tile, Operation *hero, Val
     if (failed(epilogue))
       return failure();
     gated = *epilogue;
+    // A panel clears all its columns of the sums: it must not reach past the run that it is part
+    // of.
+    if (int64_t block = gated->getLayout().block)
+      sizes.columns = std::gcd(sizes.columns, std::gcd(block, tileColumns));
   } else {
     auto epilogue = Epilogue::get(tile, hero, sizes.lanes);
     if (failed(epilogue))
