@@ -30,6 +30,14 @@ std::optional<kern::Hero> moec::passes::getHero(Operation *op) {
       .Default([](Operation *) { return Found(); });
 }
 
+StringRef moec::passes::getResponsiblePass(Operation *op) {
+  if (isa<moe::ExpertsOp>(op))
+    return "expand-experts";
+  if (isa<kern::GroupOp>(op))
+    return "outline-kernels";
+  return getHero(op) ? "group-remaining" : "";
+}
+
 static void collectNames(Location loc, llvm::SmallSetVector<StringRef, 4> &names) {
   if (auto named = dyn_cast<NameLoc>(loc))
     names.insert(named.getName().getValue());

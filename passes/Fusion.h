@@ -51,6 +51,9 @@ kern::GroupOp appendGroup(kern::GroupOp producer, kern::GroupOp consumer);
 /// The hero of an op that is alone in its group, or nothing when no kernel computes it.
 std::optional<kern::Hero> getHero(mlir::Operation *op);
 
+/// The pass that takes `op` out of a function on the way to a program; empty when none does.
+llvm::StringRef getResponsiblePass(mlir::Operation *op);
+
 /// What the op's location says about its place in the model, e.g.
 /// "layers.3.mlp.gate_proj". Names of a fused location are joined, the parent of
 /// neighbours once: "layers.3.mlp.gate_proj+up_proj".

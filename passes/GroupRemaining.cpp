@@ -11,9 +11,6 @@ namespace moec::passes {
 
 namespace {
 
-/// The pass that should have replaced `op` before groups are made.
-StringRef getMissingPass(Operation *op) { return isa<moe::ExpertsOp>(op) ? "expand-experts" : ""; }
-
 struct GroupRemaining : impl::GroupRemainingBase<GroupRemaining> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
@@ -32,7 +29,7 @@ struct GroupRemaining : impl::GroupRemainingBase<GroupRemaining> {
 
   void refuse(Operation &op) {
     InFlightDiagnostic error = op.emitError() << "no kernel computes '" << op.getName() << "'";
-    if (StringRef pass = getMissingPass(&op); !pass.empty())
+    if (StringRef pass = getResponsiblePass(&op); !pass.empty())
       error << "; run " << pass << " before group-remaining";
     signalPassFailure();
   }

@@ -43,6 +43,10 @@ static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, kern::
         uint64_t experts = moe::getShape(value.getType())[0];
         return all / experts * std::min(experts, rowsOf(op.getResult()));
       })
+      .Case([&](moe::HeadLinearOp op) { // reads w_size rows of each head's
+        uint64_t rows = value == op.getWeight() ? moe::getShape(value.getType())[0] : 0;
+        return rows ? all * (op.getHeads() * op.getWSize()) / rows : all;
+      })
       .Case([&](moe::CacheAppendOp op) {
         return isCache ? rowsOf(op.getRows()) * getCacheRowBytes(value) : all;
       })

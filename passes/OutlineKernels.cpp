@@ -99,7 +99,9 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   LogicalResult outline(kern::GroupOp group, RowAnalysis &analysis, SymbolTable &symbols,
                         Operation *before) {
     if (!group.getHero())
-      return group.emitError() << "outline-kernels needs groups with a hero; this one has none";
+      return group.emitError()
+             << "outline-kernels needs groups with a hero; this one has none: the pass that made "
+                "it must name one";
     Signature signature = getSignature(group, analysis);
     kern::KernelOp &kernel = kernels[getKey(group, signature)];
     OpBuilder builder(group);

@@ -566,14 +566,16 @@ def OutlineKernels : ModulePass<"outline-kernels"> {
 def AssignSchedules : ModulePass<"assign-schedules"> {
   let summary = "take a schedule for each kernel from the target";
   let description = [{
-    Asks `TargetModel::chooseSchedule` for every kernel.
+    Asks `TargetModel::chooseSchedule` for every kernel that has none. A schedule that is there already,
+    from a group or from hand-written IR, stays when `TargetModel::checkSchedule` has nothing against it.
 
     Requires the module's `kern.target`.
 
         kern.kernel @k(...) attributes {hero = #kern.hero<pointwise>, ...}
         kern.kernel @k(...) attributes {..., schedule = #kern.schedule<{row_tile = 1 : i64}>}
 
-    Refuses a kernel for which the target has no schedule.
+    Refuses a kernel for which the target has no schedule, and a schedule that the target cannot compute: it names
+    the size, its value and the values that there are.
   }];
 }
 

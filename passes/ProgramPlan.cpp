@@ -1,5 +1,6 @@
 #include "passes/ProgramPlan.h"
 
+#include "passes/Fusion.h"
 #include "passes/Passes.h"
 
 using namespace mlir;
@@ -8,6 +9,9 @@ using namespace moec::passes;
 
 FailureOr<ProgramPlan> ProgramPlan::compute(func::FuncOp function, const SymbolTable &symbols) {
   ProgramPlan plan;
+  if (function.isExternal())
+    return function.emitError() << "@" << function.getSymName()
+                                << " has no body; plan-programs makes programs of entries only";
   auto ret = dyn_cast<func::ReturnOp>(function.getBody().front().getTerminator());
   if (!ret)
     return function.emitError() << "plan-programs needs a function that ends in func.return";
@@ -60,15 +64,6 @@ LogicalResult ProgramPlan::placeOutputs(func::ReturnOp ret) {
   return success();
 }
 
-/// The pass that should have replaced `op` before planning.
-static StringRef getResponsiblePass(Operation &op) {
-  if (isa<moe::ExpertsOp>(op))
-    return "expand-experts";
-  if (isa<kern::GroupOp>(op))
-    return "outline-kernels";
-  return "group-remaining";
-}
-
 LogicalResult ProgramPlan::visit(Operation &op, const SymbolTable &symbols) {
   if (auto launch = dyn_cast<kern::LaunchOp>(op))
     return visitLaunch(launch, symbols);
@@ -78,8 +73,10 @@ LogicalResult ProgramPlan::visit(Operation &op, const SymbolTable &symbols) {
     places[param] = {Place::Weight, 0, param.getWeightAttr().getAttr(), 0};
     return success();
   }
-  return op.emitError() << "'" << op.getName() << "' cannot be planned; " << getResponsiblePass(op)
-                        << " should have taken it";
+  InFlightDiagnostic error = op.emitError() << "'" << op.getName() << "' cannot be planned; ";
+  if (StringRef pass = getResponsiblePass(&op); !pass.empty())
+    return error << pass << " should have taken it";
+  return error << "a program has launches, params and slices, and no pass makes these of it";
 }
 
 LogicalResult ProgramPlan::visitSlice(moe::SliceOp slice) {

@@ -4,6 +4,7 @@
 #include "dialects/kern/KernDialect.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -17,6 +18,62 @@ std::optional<std::string> TargetModel::refuseRowEpilogue(Hero, Operation *, uin
 }
 
 int64_t TargetModel::getInterleaveBlock(GroupOp) const { return 0; }
+
+//===----------------------------------------------------------------------===//
+// Schedules
+//===----------------------------------------------------------------------===//
+
+/// The value of a size as text, whatever attribute it is.
+static std::string getText(Attribute value) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  value.print(os, /*elideType=*/true);
+  return text;
+}
+
+/// "16, 32, 64": the values that the known schedules have for a size.
+static std::string listValues(StringRef size, ArrayRef<ScheduleAttr> known) {
+  llvm::SetVector<Attribute> values;
+  for (ScheduleAttr schedule : known)
+    if (Attribute value = schedule.getSizes().get(size))
+      values.insert(value);
+  return llvm::join(llvm::map_range(values, getText), ", ");
+}
+
+static std::string listSizes(ScheduleAttr schedule) {
+  auto getName = [](NamedAttribute size) { return size.getName().getValue(); };
+  return llvm::join(llvm::map_range(schedule.getSizes(), getName), ", ");
+}
+
+std::optional<std::string> moec::kern::refuseUnknownSchedule(ScheduleAttr given,
+                                                             ArrayRef<ScheduleAttr> known) {
+  if (llvm::is_contained(known, given))
+    return std::nullopt;
+  ScheduleAttr example = known.front();
+  for (NamedAttribute size : given.getSizes()) {
+    StringRef name = size.getName();
+    std::string values = listValues(name, known), value = getText(size.getValue());
+    if (values.empty())
+      return "size '" + name.str() + "' = " + value + " is unknown; the sizes are " +
+             listSizes(example);
+    auto has = [&](ScheduleAttr schedule) {
+      return schedule.getSizes().get(name) == size.getValue();
+    };
+    if (llvm::none_of(known, has))
+      return "size '" + name.str() + "' = " + value + " is impossible; it can be " + values;
+  }
+  for (NamedAttribute size : example.getSizes())
+    if (!given.getSizes().contains(size.getName()))
+      return "size '" + size.getName().str() + "' is missing; it can be " +
+             listValues(size.getName(), known);
+  return "its sizes are possible one by one and not together; schedules are " +
+         llvm::join(llvm::map_range(known, [](ScheduleAttr schedule) { return getText(schedule); }),
+                    ", ");
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
 
 namespace {
 /// Factories by prefix, and the targets made so far by full name.

@@ -52,9 +52,17 @@ public:
   /// The schedule to use for a kernel, from the target's own candidates.
   virtual ScheduleAttr chooseSchedule(KernelOp kernel) const = 0;
 
+  /// Why the schedule that `kernel` carries cannot be computed ("size 'vector' = 7 ..."), or
+  /// nothing when it can.
+  virtual std::optional<std::string> checkSchedule(KernelOp kernel) const = 0;
+
   /// The tile count of a scheduled kernel.
   virtual GridAttr getGrid(KernelOp kernel) const = 0;
 };
+
+/// For checkSchedule: why `given` is none of `known`, the schedules that a target has for a kernel.
+std::optional<std::string> refuseUnknownSchedule(ScheduleAttr given,
+                                                 llvm::ArrayRef<ScheduleAttr> known);
 
 /// Makes the target named `name` ("cpu", "cpu:x86-64-v3"), or returns null and an error text.
 using TargetFactory =

@@ -44,6 +44,10 @@ public:
         builder.getDictionaryAttr(builder.getNamedAttr("row_tile", builder.getI64IntegerAttr(1))));
   }
 
+  std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override {
+    return kern::refuseUnknownSchedule(*kernel.getSchedule(), chooseSchedule(kernel));
+  }
+
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
     for (Attribute rows : llvm::reverse(kernel.getRows()))
       if (auto known = dyn_cast<kern::RowsAttr>(rows))

@@ -1,4 +1,5 @@
 // RUN: moec-opt %s --assign-schedules | FileCheck %s
+// RUN: moec-opt %s --assign-schedules --assign-schedules | FileCheck %s
 
 module attributes {kern.target = "test"} {
   // CHECK: kern.kernel @k

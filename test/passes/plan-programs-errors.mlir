@@ -22,6 +22,51 @@ module attributes {kern.target = "test", moe.max_context = 8 : i64} {
 // -----
 
 module attributes {kern.target = "test", moe.max_context = 8 : i64} {
+  func.func @surviving_experts(%x: tensor<?x8xf32> {moe.input = "token_ids"}, %ids: tensor<?x2xi32> {moe.input = "positions"}, %w: tensor<?x2xf32> {moe.input = "sequence_ids"}) {
+    %g = moe.param @g : tensor<4x6x8xf32>
+    %d = moe.param @d : tensor<4x8x6xf32>
+    // expected-error @below {{'moe.experts' cannot be planned; expand-experts should have taken it}}
+    %0 = moe.experts %x, %ids, %w, %g, %g, %d : (tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>, tensor<4x6x8xf32>, tensor<4x6x8xf32>, tensor<4x8x6xf32>) -> tensor<?x8xf32>
+    return
+  }
+  moe.weight @g : tensor<4x6x8xf32> = #moe.checkpoint<"g">
+  moe.weight @d : tensor<4x8x6xf32> = #moe.checkpoint<"d">
+}
+
+// -----
+
+module attributes {kern.target = "test", moe.max_context = 8 : i64} {
+  func.func @surviving_group(%x: tensor<?x8xf32> {moe.input = "token_ids"}) {
+    // expected-error @below {{'kern.group' cannot be planned; outline-kernels should have taken it}}
+    %0 = kern.group hero <rows> {
+      %1 = moe.add %x, %x : tensor<?x8xf32>
+      kern.yield %1 : tensor<?x8xf32>
+    } : tensor<?x8xf32>
+    return
+  }
+}
+
+// -----
+
+module attributes {kern.target = "test", moe.max_context = 8 : i64} {
+  func.func @surviving_call() {
+    // expected-error @below {{'func.call' cannot be planned; a program has launches, params and slices, and no pass makes these of it}}
+    func.call @g() : () -> ()
+    return
+  }
+  func.func private @g()
+}
+
+// -----
+
+module attributes {kern.target = "test", moe.max_context = 8 : i64} {
+  // expected-error @below {{@nothing has no body; plan-programs makes programs of entries only}}
+  func.func private @nothing()
+}
+
+// -----
+
+module attributes {kern.target = "test", moe.max_context = 8 : i64} {
   // expected-error @below {{argument #0 of @hidden (moe.input = 'hidden', 'tensor<?x8xf32>') is no input that a bundle's entry has}}
   func.func @hidden(%x: tensor<?x8xf32> {moe.input = "hidden"}) {
     return

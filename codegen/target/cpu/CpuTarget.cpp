@@ -46,6 +46,16 @@ kern::ScheduleAttr CpuTarget::chooseSchedule(kern::KernelOp kernel) const {
   return llvm::min_element(candidates, cheaper)->schedule;
 }
 
+std::optional<std::string> CpuTarget::checkSchedule(kern::KernelOp kernel) const {
+  const KernelEmitter *emitter = findHostEmitter(kernel.getHero());
+  if (!emitter)
+    return "the host has no kernels with hero " + kern::stringifyHero(kernel.getHero()).str();
+  SmallVector<kern::ScheduleAttr> known;
+  for (const Candidate &candidate : emitter->getCandidates(kernel, cpu.machine))
+    known.push_back(candidate.schedule);
+  return kern::refuseUnknownSchedule(*kernel.getSchedule(), known);
+}
+
 kern::GridAttr CpuTarget::getGrid(kern::KernelOp kernel) const {
   if (const KernelEmitter *emitter = findHostEmitter(kernel.getHero()))
     return emitter->getGrid(kernel);

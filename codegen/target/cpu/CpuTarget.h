@@ -21,6 +21,7 @@ public:
                                                uint64_t rows) const override;
   int64_t getInterleaveBlock(kern::GroupOp group) const override;
   kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override;
+  std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
 
   const Cpu &getCpu() const { return cpu; }
