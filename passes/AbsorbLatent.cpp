@@ -37,13 +37,13 @@ void absorb(moe::MlaAttentionOp attention) {
   attention.erase();
 }
 
-/// What the pass reports, and decides by, for each attention of a function.
+/// Seconds of both forms of an attention.
 struct Forms {
-  double absorbed, unabsorbed; // seconds
+  double absorbed, unabsorbed;
 };
 
-/// Flops of both forms at the bounds. The chunk of a prompt belongs to one sequence; in a decode
-/// step each token has its own.
+/// Both forms at the bounds, by their flops. The chunk of a prompt belongs to one sequence; in a
+/// decode step each token has its own.
 Forms getForms(moe::MlaAttentionOp op, const CostModel &cost) {
   uint64_t rows = cost.countRows(op.getResult()), context = cost.getBounds().getContextLength();
   bool isDecode = cost.getBounds().getSequences() == cost.getBounds().getTokens();
@@ -65,32 +65,24 @@ struct AbsorbLatent : impl::AbsorbLatentBase<AbsorbLatent> {
                                  << "'";
       return signalPassFailure();
     }
-    const kern::TargetModel *target = nullptr;
-    if (form == "auto" && getOperation()->hasAttr(kern::kTargetAttr)) {
-      target = kern::getTarget(getOperation());
-      if (!target)
-        return signalPassFailure();
-    }
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function.isExternal() && failed(visit(function, target)))
-        return signalPassFailure();
+    if (form == "unabsorbed")
+      return;
+    if (form == "absorbed" || !getOperation()->hasAttr(kern::kTargetAttr))
+      return absorbAll();
+    auto visit = [&](ArrayRef<moe::MlaAttentionOp> ops, CostModel &cost,
+                     const kern::TargetModel &target) {
+      for (moe::MlaAttentionOp op : ops)
+        if (isBetterAbsorbed(op, cost, target))
+          absorb(op);
+    };
+    if (failed(forEachFunctionWith<moe::MlaAttentionOp>(getOperation(), visit)))
+      signalPassFailure();
   }
 
-  LogicalResult visit(func::FuncOp function, const kern::TargetModel *target) {
-    SmallVector<moe::MlaAttentionOp> ops(function.getBody().front().getOps<moe::MlaAttentionOp>());
-    if (ops.empty() || form == "unabsorbed")
-      return success();
-    std::optional<CostModel> cost;
-    if (target) {
-      FailureOr<CostModel> computed = CostModel::get(function, *target);
-      if (failed(computed))
-        return failure();
-      cost = std::move(*computed);
-    }
-    for (moe::MlaAttentionOp op : ops)
-      if (!cost || isBetterAbsorbed(op, *cost, *target))
-        absorb(op);
-    return success();
+  void absorbAll() {
+    SmallVector<moe::MlaAttentionOp> ops;
+    getOperation().walk([&](moe::MlaAttentionOp op) { ops.push_back(op); });
+    llvm::for_each(ops, absorb);
   }
 
   bool isBetterAbsorbed(moe::MlaAttentionOp op, const CostModel &cost,

@@ -22,12 +22,12 @@ KernelCost CostModel::getCost(ArrayRef<Operation *> ops) const {
   return passes::getCost(ops, rows, bounds);
 }
 
-double CostModel::getSeconds(const KernelCost &cost) const {
+double CostModel::getSeconds(const KernelCost &cost, double share) const {
   double bytes = double(cost.bytes) + double(cost.contextBytes) *
                                           double(bounds.getContextLength()) *
                                           double(bounds.getSequences());
-  return rates.secondsPerLaunch +
-         std::max(bytes / rates.bytesPerSecond, double(cost.flops) / rates.flopsPerSecond);
+  return std::max(bytes / (rates.bytesPerSecond * share),
+                  double(cost.flops) / (rates.flopsPerSecond * share));
 }
 
 double CostModel::getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers) const {

@@ -22,8 +22,8 @@ public:
   /// Bytes and flops of these ops of the function as one kernel.
   KernelCost getCost(llvm::ArrayRef<mlir::Operation *> ops) const;
 
-  /// Seconds of one launch that does so much with all workers.
-  double getSeconds(const KernelCost &cost) const;
+  /// Seconds of so much work by a share of the workers, without a launch.
+  double getSeconds(const KernelCost &cost, double share = 1) const;
 
   /// Seconds of row-wise ops over `rows` rows by `workers` workers at most, without a launch.
   double getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers) const;
@@ -43,6 +43,30 @@ private:
   kern::BoundsAttr bounds;
   kern::TargetRates rates;
 };
+
+/// Runs `visit` for each function of the module that has ops of class `Op` in its body (not inside
+/// groups), with these in order, the function's cost model and the module's target. Fails, with an
+/// error, without a target or where a row count cannot be told.
+template <typename Op>
+mlir::LogicalResult forEachFunctionWith(
+    mlir::ModuleOp module,
+    llvm::function_ref<void(llvm::ArrayRef<Op>, CostModel &, const kern::TargetModel &)> visit) {
+  const kern::TargetModel *target = kern::getTarget(module);
+  if (!target)
+    return mlir::failure();
+  for (auto function : module.getOps<mlir::func::FuncOp>()) {
+    if (function.isExternal())
+      continue;
+    llvm::SmallVector<Op> ops(function.getBody().front().getOps<Op>());
+    if (ops.empty())
+      continue;
+    mlir::FailureOr<CostModel> cost = CostModel::get(function, *target);
+    if (mlir::failed(cost))
+      return mlir::failure();
+    visit(ops, *cost, *target);
+  }
+  return mlir::success();
+}
 
 /// "12.3 us", for remarks.
 std::string formatSeconds(double seconds);

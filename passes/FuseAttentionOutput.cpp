@@ -17,19 +17,12 @@ namespace moec::passes {
 
 namespace {
 
-/// Bytes of the weight's rows that the product reads.
-double getReadBytes(moe::HeadLinearOp product) {
-  Type type = product.getWeight().getType();
-  double rows = double(product.getHeads()) * double(product.getWSize());
-  return double(moe::getBytes(type)) * rows / double(moe::getShape(type)[0]);
-}
-
 /// Why one kernel would be slower than two, or nothing.
 std::string refuseCost(moe::LatentAttentionOp attention, moe::HeadLinearOp product,
                        const CostModel &model) {
   const kern::TargetRates &rates = model.getRates();
   uint64_t tokens = model.countRows(attention.getResult());
-  double weight = getReadBytes(product),
+  double weight = double(getReadBytes(product)),
          context = 2.0 * double(moe::getBytes(attention.getResult().getType(), 1));
   double again = double(tokens - 1) * weight / rates.bytesPerSecond;
   double saved = rates.secondsPerLaunch + double(tokens) * context / rates.bytesPerSecond;
@@ -42,8 +35,10 @@ std::string refuseCost(moe::LatentAttentionOp attention, moe::HeadLinearOp produ
 
 struct FuseAttentionOutput : impl::FuseAttentionOutputBase<FuseAttentionOutput> {
   void runOnOperation() override {
-    auto latent = [&](moe::LatentAttentionOp attention, const kern::TargetModel &target) {
-      fuseProduct(attention, target);
+    auto latent = [&](ArrayRef<moe::LatentAttentionOp> attentions, CostModel &cost,
+                      const kern::TargetModel &target) {
+      for (moe::LatentAttentionOp attention : attentions)
+        fuseProduct(attention, cost, target);
     };
     auto expanded = [&](moe::MlaAttentionOp attention, const kern::TargetModel &target) {
       Fusion fusion(attention, kern::Hero::Attention, target, getArgument());
@@ -52,22 +47,19 @@ struct FuseAttentionOutput : impl::FuseAttentionOutputBase<FuseAttentionOutput> 
       fusion.commit();
     };
     ModuleOp module = getOperation();
-    if (failed(forEachUngrouped<moe::LatentAttentionOp>(module, latent)) ||
+    if (failed(forEachFunctionWith<moe::LatentAttentionOp>(module, latent)) ||
         failed(forEachUngrouped<moe::MlaAttentionOp>(module, expanded)))
       signalPassFailure();
-    models.clear();
   }
 
-  void fuseProduct(moe::LatentAttentionOp attention, const kern::TargetModel &target) {
+  void fuseProduct(moe::LatentAttentionOp attention, const CostModel &cost,
+                   const kern::TargetModel &target) {
     auto product = getConsumer<moe::HeadLinearOp>(attention.getResult());
     if (!product)
       return;
     if (!attention->hasOneUse())
       return reportRefusal(attention, getArgument(), "the context is used by another op too");
-    const CostModel *model = getModel(attention->getParentOfType<func::FuncOp>(), target);
-    if (!model)
-      return;
-    if (std::string reason = refuseCost(attention, product, *model); !reason.empty())
+    if (std::string reason = refuseCost(attention, product, cost); !reason.empty())
       return reportRefusal(attention, getArgument(), reason);
     Fusion fusion(attention, kern::Hero::Attention, target, getArgument());
     if (!fusion.addConsumer(product))
@@ -76,21 +68,6 @@ struct FuseAttentionOutput : impl::FuseAttentionOutputBase<FuseAttentionOutput> 
       fusion.addConsumer(quantize);
     fusion.commit();
   }
-
-  /// The function's, made at its first op; null, the pass having failed, when there is none.
-  const CostModel *getModel(func::FuncOp function, const kern::TargetModel &target) {
-    auto [entry, isNew] = models.try_emplace(function, std::nullopt);
-    if (isNew) {
-      FailureOr<CostModel> model = CostModel::get(function, target);
-      if (failed(model))
-        signalPassFailure();
-      else
-        entry->second.emplace(std::move(*model));
-    }
-    return entry->second ? &*entry->second : nullptr;
-  }
-
-  DenseMap<Operation *, std::optional<CostModel>> models;
 };
 
 } // namespace

@@ -29,13 +29,7 @@ struct FuseDownCombine : impl::FuseDownCombineBase<FuseDownCombine> {
       Fusion fusion(linear, kern::Hero::GroupedMatmul, target, getArgument());
       if (!fusion.addConsumer(combine))
         return;
-      // A sum that only the next one reads (the shared experts' part) is no result of its own.
-      auto next = [](Operation *op) {
-        return op->hasOneUse() ? getConsumer<moe::AddOp>(op->getResult(0)) : moe::AddOp();
-      };
-      moe::AddOp sum = next(combine);
-      while (sum && fusion.addConsumer(sum))
-        sum = next(sum);
+      fusion.addSumsBehind(combine);
       if (fusion.commit())
         combine.getRowsMutable().assign(permute.getRows());
     };

@@ -15,15 +15,12 @@ namespace {
 struct FuseMatmulResidual : impl::FuseMatmulResidualBase<FuseMatmulResidual> {
   void runOnOperation() override {
     auto visit = [&](moe::LinearOp linear, const kern::TargetModel &target) {
-      auto sum = getConsumer<moe::AddOp>(linear.getResult());
-      if (!sum)
+      if (!getConsumer<moe::AddOp>(linear.getResult()))
         return;
       if (!linear->hasOneUse())
         return reportRefusal(linear, getArgument(), "another op reads the product too");
       Fusion fusion(linear, kern::Hero::Matmul, target, getArgument());
-      // A sum that only the next one reads (the shared experts' part) is no result of its own.
-      while (sum && fusion.addConsumer(sum))
-        sum = sum->hasOneUse() ? getConsumer<moe::AddOp>(sum.getResult()) : moe::AddOp();
+      fusion.addSumsBehind(linear);
       fusion.commit();
     };
     if (failed(forEachUngrouped<moe::LinearOp>(getOperation(), visit)))

@@ -16,19 +16,13 @@ namespace {
 
 struct FuseRouter : impl::FuseRouterBase<FuseRouter> {
   void runOnOperation() override {
-    const kern::TargetModel *target = kern::getTarget(getOperation());
-    if (!target)
-      return signalPassFailure();
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function.isExternal())
-        continue;
-      FailureOr<CostModel> cost = CostModel::get(function, *target);
-      if (failed(cost))
-        return signalPassFailure();
-      SmallVector<moe::GateOp> gates(function.getBody().front().getOps<moe::GateOp>());
+    auto visitAll = [&](ArrayRef<moe::GateOp> gates, CostModel &cost,
+                        const kern::TargetModel &target) {
       for (moe::GateOp gate : gates)
-        visit(gate, *cost, *target);
-    }
+        visit(gate, cost, target);
+    };
+    if (failed(forEachFunctionWith<moe::GateOp>(getOperation(), visitAll)))
+      signalPassFailure();
   }
 
   void visit(moe::GateOp gate, const CostModel &cost, const kern::TargetModel &target) {
@@ -58,15 +52,11 @@ struct FuseRouter : impl::FuseRouterBase<FuseRouter> {
     const kern::TargetRates &rates = cost.getRates();
     KernelCost product = cost.getCost({linear.getOperation()}),
                choice = cost.getCost({gate.getOperation()});
-    auto seconds = [&](double share) { // of the product, by a share of the workers
-      return std::max(double(product.bytes) / (rates.bytesPerSecond * share),
-                      double(product.flops) / (rates.flopsPerSecond * share));
-    };
     double chooses = double(choice.flops) / rates.rowFlopsPerSecond;
-    double shared = seconds(1) + chooses;
+    double shared = cost.getSeconds(product) + chooses;
     // By rows, a worker multiplies and chooses for its rows; workers without a row wait.
     double workers = std::min(double(rows), rates.workers);
-    double byRows = seconds(workers / rates.workers) + chooses / workers;
+    double byRows = cost.getSeconds(product, workers / rates.workers) + chooses / workers;
     if (shared <= byRows)
       return std::nullopt;
     return "whole rows by each worker take " + formatSeconds(byRows) + ", the product " +

@@ -16,13 +16,6 @@ namespace moec::passes {
 
 namespace {
 
-SmallVector<Operation *> getOps(kern::GroupOp group) {
-  SmallVector<Operation *> ops;
-  for (Operation &op : group.getBody().front().without_terminator())
-    ops.push_back(&op);
-  return ops;
-}
-
 /// The group of `group`'s block that makes what `value` is, or is a slice of.
 kern::GroupOp getProducerGroup(Value value, kern::GroupOp group) {
   while (auto slice = value.getDefiningOp<moe::SliceOp>())
@@ -31,45 +24,28 @@ kern::GroupOp getProducerGroup(Value value, kern::GroupOp group) {
   return producer && producer->getBlock() == group->getBlock() ? producer : kern::GroupOp();
 }
 
-/// Whether the group's hero is one of these.
-bool hasHero(kern::GroupOp group, ArrayRef<kern::Hero> heroes) {
-  std::optional<kern::Hero> hero = group.getHero();
-  return hero && llvm::is_contained(heroes, *hero);
-}
-
-/// Computed a row at a time by any worker.
-bool isRows(kern::GroupOp group) {
-  return hasHero(group, {kern::Hero::Rows, kern::Hero::Pointwise});
-}
-
 /// What others' rows may be put behind.
 bool makesRows(kern::GroupOp group) {
-  return isRows(group) || hasHero(group, {kern::Hero::Matmul, kern::Hero::GroupedMatmul});
+  return isRowGroup(group) || hasHero(group, {kern::Hero::Matmul, kern::Hero::GroupedMatmul});
 }
 
 /// What can stand behind rows: row-wise ops, and the sorting of choices made in them.
 bool canFollowRows(kern::GroupOp group) {
-  if (!isRows(group) && !hasHero(group, {kern::Hero::Routing, kern::Hero::Permutation}))
+  if (!isRowGroup(group) && !hasHero(group, {kern::Hero::Routing, kern::Hero::Permutation}))
     return false;
   return llvm::none_of(getOps(group), [](Operation *op) { return isa<moe::LinearOp>(op); });
 }
 
 struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
   void runOnOperation() override {
-    const kern::TargetModel *target = kern::getTarget(getOperation());
-    if (!target)
-      return signalPassFailure();
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function.isExternal())
-        continue;
-      FailureOr<CostModel> cost = CostModel::get(function, *target);
-      if (failed(cost))
-        return signalPassFailure();
-      SmallVector<kern::GroupOp> groups(function.getOps<kern::GroupOp>());
+    auto visitAll = [&](ArrayRef<kern::GroupOp> groups, CostModel &cost,
+                        const kern::TargetModel &target) {
       for (kern::GroupOp group : groups)
         if (canFollowRows(group))
-          visit(group, *cost, *target);
-    }
+          visit(group, cost, target);
+    };
+    if (failed(forEachFunctionWith<kern::GroupOp>(getOperation(), visitAll)))
+      signalPassFailure();
   }
 
   void visit(kern::GroupOp group, CostModel &cost, const kern::TargetModel &target) {
@@ -101,18 +77,18 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
     Attribute rows = cost.rows.getRows(first.getResult(0));
     uint64_t numRows = cost.countRows(first.getResult(0));
     for (Operation *op : getOps(group)) {
-      if (auto reason = isRows(first) ? target.refuseFusion(kern::Hero::Rows, op, /*before=*/false)
-                                      : target.refuseRowEpilogue(*first.getHero(), op, numRows))
+      if (auto reason = isRowGroup(first)
+                            ? target.refuseFusion(kern::Hero::Rows, op, /*before=*/false)
+                            : target.refuseRowEpilogue(*first.getHero(), op, numRows))
         return reason;
-      auto append = dyn_cast<moe::CacheAppendOp>(op);
-      if (append && !append.getCache().hasOneUse())
-        return std::string("the cache's old contents are read too");
+      if (auto reason = refuseToMove(op))
+        return reason;
       for (Value result : op->getResults())
         if (!isa<moe::CacheType>(result.getType()) && !isa<moe::PermuteOp>(op) &&
             cost.rows.getRows(result) != rows)
           return std::string("it has other rows than what it reads");
     }
-    if (isRows(first))
+    if (isRowGroup(first))
       return std::nullopt; // the same workers, and a launch less
     return cost.refuseRowEpilogue(cost.getCost(getOps(group)), numRows);
   }
@@ -121,9 +97,7 @@ struct FuseRowEpilogue : impl::FuseRowEpilogueBase<FuseRowEpilogue> {
     kern::GroupOp fused = appendGroup(first, group);
     if (!fused)
       return false;
-    Operation *yield = fused.getBody().front().getTerminator();
-    for (auto [result, yielded] : llvm::zip(fused.getResults(), yield->getOperands()))
-      cost.rows.replace(yielded, result);
+    cost.rows.addResults(fused);
     reportSuccess(fused, getArgument(), "put row-wise ops behind the rows they read");
     return true;
   }

@@ -2,6 +2,7 @@
 // every row: their products run in the grouped kernels, and no kernel adds their part.
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
+#include "passes/WeightUses.h"
 
 using namespace mlir;
 
@@ -80,15 +81,6 @@ moe::WeightOp getWeight(Value value, SymbolTable &symbols) {
   return param ? symbols.lookup<moe::WeightOp>(param.getWeightAttr().getAttr()) : moe::WeightOp();
 }
 
-/// The type of `count` of one expert's matrices.
-Type withExperts(Type type, int64_t count) {
-  SmallVector<int64_t> shape(moe::getShape(type));
-  shape[0] = count;
-  if (auto scheme = moe::getScheme(type))
-    return moe::QTensorType::get(type.getContext(), shape, scheme);
-  return cast<RankedTensorType>(type).clone(shape);
-}
-
 Type getElement(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   return tensor ? tensor.getElementType() : Type();
@@ -112,7 +104,7 @@ std::optional<std::string> refuseShape(const WeightPair &pair, int64_t count) {
 struct FuseSharedExpert : impl::FuseSharedExpertBase<FuseSharedExpert> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    countUses();
+    uses = countWeightUses(getOperation());
     SmallVector<moe::ExpertsOp> ops;
     getOperation().walk([&](moe::ExpertsOp op) { ops.push_back(op); });
     for (moe::ExpertsOp op : ops) {
@@ -126,12 +118,6 @@ struct FuseSharedExpert : impl::FuseSharedExpertBase<FuseSharedExpert> {
         fuse(found, symbols);
     }
     uses.clear();
-  }
-
-  void countUses() {
-    getOperation().walk([&](moe::ParamOp param) {
-      uses[param.getWeightAttr().getAttr()] += llvm::range_size(param->getUses());
-    });
   }
 
   std::optional<std::string> refuseWeights(Match &found, SymbolTable &symbols) {
@@ -167,7 +153,7 @@ struct FuseSharedExpert : impl::FuseSharedExpertBase<FuseSharedExpert> {
     OpBuilder weights(shared->isBeforeInBlock(routed) ? routed : shared);
     auto joined =
         moe::WeightOp::create(weights, routed.getLoc(), (routed.getSymName() + "_shared").str(),
-                              withExperts(routed.getType(), experts + count), recipe);
+                              moe::withRows(routed.getType(), experts + count), recipe);
     symbols.insert(joined);
     return moe::ParamOp::create(builder, routed.getLoc(), joined.getType(),
                                 FlatSymbolRefAttr::get(joined.getSymNameAttr()));

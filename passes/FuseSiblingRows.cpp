@@ -1,9 +1,9 @@
 // Row groups that read the same producer become one: the norm of the query's latent
 // and the making of the cache row both read the merged down-projection.
+#include "passes/CostModel.h"
 #include "passes/Fusion.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
-#include "passes/RowAnalysis.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -14,11 +14,6 @@ namespace moec::passes {
 #include "passes/Passes.h.inc"
 
 namespace {
-
-bool isRowGroup(kern::GroupOp group) {
-  std::optional<kern::Hero> hero = group.getHero();
-  return hero && (*hero == kern::Hero::Rows || *hero == kern::Hero::Pointwise);
-}
 
 /// The row count that the group's ops share: of its first result, or of the rows that it appends.
 Attribute getRows(kern::GroupOp group, const RowAnalysis &analysis) {
@@ -50,17 +45,12 @@ llvm::SmallSetVector<Operation *, 4> getProducers(kern::GroupOp group) {
 
 struct FuseSiblingRows : impl::FuseSiblingRowsBase<FuseSiblingRows> {
   void runOnOperation() override {
-    const kern::TargetModel *target = kern::getTarget(getOperation());
-    if (!target)
-      return signalPassFailure();
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function.isExternal())
-        continue;
-      FailureOr<RowAnalysis> analysis = RowAnalysis::compute(function);
-      if (failed(analysis))
-        return signalPassFailure();
-      joinSiblings(function, *analysis, *target);
-    }
+    auto joinAll = [&](ArrayRef<kern::GroupOp> groups, CostModel &cost,
+                       const kern::TargetModel &target) {
+      joinSiblings(groups, cost.rows, target);
+    };
+    if (failed(forEachFunctionWith<kern::GroupOp>(getOperation(), joinAll)))
+      signalPassFailure();
   }
 
   /// The group that others join which read `producer` and have as many rows.
@@ -70,9 +60,9 @@ struct FuseSiblingRows : impl::FuseSiblingRowsBase<FuseSiblingRows> {
     kern::GroupOp group;
   };
 
-  void joinSiblings(func::FuncOp function, RowAnalysis &analysis, const kern::TargetModel &target) {
+  void joinSiblings(ArrayRef<kern::GroupOp> groups, RowAnalysis &analysis,
+                    const kern::TargetModel &target) {
     SmallVector<First> firsts;
-    SmallVector<kern::GroupOp> groups(function.getOps<kern::GroupOp>());
     for (kern::GroupOp group : groups) {
       Attribute rows = isRowGroup(group) ? getRows(group, analysis) : Attribute();
       if (!rows)
@@ -107,13 +97,12 @@ struct FuseSiblingRows : impl::FuseSiblingRowsBase<FuseSiblingRows> {
   kern::GroupOp join(kern::GroupOp first, kern::GroupOp second, RowAnalysis &analysis,
                      const kern::TargetModel &target) {
     for (kern::GroupOp group : {first, second})
-      for (Operation &op : group.getBody().front().without_terminator()) {
-        if (auto reason = target.refuseFusion(kern::Hero::Rows, &op, /*before=*/false))
-          return reportRefusal(&op, getArgument(), *reason), kern::GroupOp();
-        auto append = dyn_cast<moe::CacheAppendOp>(op);
-        if (append && !append.getCache().hasOneUse())
-          return reportRefusal(&op, getArgument(), "the cache's old contents are read too"),
-                 kern::GroupOp();
+      for (Operation *op : getOps(group)) {
+        auto reason = target.refuseFusion(kern::Hero::Rows, op, /*before=*/false);
+        if (!reason)
+          reason = refuseToMove(op);
+        if (reason)
+          return reportRefusal(op, getArgument(), *reason), kern::GroupOp();
       }
     for (Operation *user : first->getUsers())
       if (second->isAncestor(user))
@@ -124,9 +113,7 @@ struct FuseSiblingRows : impl::FuseSiblingRowsBase<FuseSiblingRows> {
       return reportRefusal(second, getArgument(),
                            "it depends on what is computed from its sibling"),
              kern::GroupOp();
-    for (auto [result, yielded] :
-         llvm::zip(joined.getResults(), joined.getBody().front().getTerminator()->getOperands()))
-      analysis.replace(yielded, result);
+    analysis.addResults(joined);
     reportSuccess(joined, getArgument(), "joined two groups");
     return joined;
   }

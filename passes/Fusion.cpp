@@ -241,6 +241,29 @@ kern::GroupOp moec::passes::appendGroup(kern::GroupOp producer, kern::GroupOp co
   return group;
 }
 
+SmallVector<Operation *> moec::passes::getOps(kern::GroupOp group) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : group.getBody().front().without_terminator())
+    ops.push_back(&op);
+  return ops;
+}
+
+bool moec::passes::hasHero(kern::GroupOp group, ArrayRef<kern::Hero> heroes) {
+  std::optional<kern::Hero> hero = group.getHero();
+  return hero && llvm::is_contained(heroes, *hero);
+}
+
+bool moec::passes::isRowGroup(kern::GroupOp group) {
+  return hasHero(group, {kern::Hero::Rows, kern::Hero::Pointwise});
+}
+
+std::optional<std::string> moec::passes::refuseToMove(Operation *op) {
+  auto append = dyn_cast<moe::CacheAppendOp>(op);
+  if (append && !append.getCache().hasOneUse())
+    return "the cache's old contents are read too";
+  return std::nullopt;
+}
+
 //===----------------------------------------------------------------------===//
 // Fusion
 //===----------------------------------------------------------------------===//
@@ -252,6 +275,15 @@ bool Fusion::add(Operation *op, bool before) {
   }
   ops.push_back(op);
   return true;
+}
+
+void Fusion::addSumsBehind(Operation *op) {
+  while (op->hasOneUse()) {
+    auto sum = getConsumer<moe::AddOp>(op->getResult(0));
+    if (!sum || !addConsumer(sum))
+      return;
+    op = sum;
+  }
 }
 
 kern::GroupOp Fusion::commit() {

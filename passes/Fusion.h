@@ -21,6 +21,10 @@ public:
   bool addProducer(mlir::Operation *op) { return add(op, /*before=*/true); }
   bool addConsumer(mlir::Operation *op) { return add(op, /*before=*/false); }
 
+  /// Takes the sum that the result of `op` goes into, and the sums behind it, as long as nothing
+  /// else reads them and none is refused.
+  void addSumsBehind(mlir::Operation *op);
+
   /// Makes the group of the ops taken so far. Null, with a remark, when there is
   /// nothing but the hero or the ops cannot stand in one place.
   kern::GroupOp commit();
@@ -47,6 +51,19 @@ kern::GroupOp joinGroups(kern::GroupOp first, kern::GroupOp second, kern::Hero h
 /// Moves the ops of `consumer`, which reads results of `producer`, or slices of them, behind those
 /// of `producer`. All results stay results. Null when the two cannot stand in one place.
 kern::GroupOp appendGroup(kern::GroupOp producer, kern::GroupOp consumer);
+
+/// The ops of a group, without its terminator.
+llvm::SmallVector<mlir::Operation *> getOps(kern::GroupOp group);
+
+/// Whether the group's hero is one of these.
+bool hasHero(kern::GroupOp group, llvm::ArrayRef<kern::Hero> heroes);
+
+/// Whether any worker computes the group a row at a time: hero rows or pointwise.
+bool isRowGroup(kern::GroupOp group);
+
+/// Why `op` cannot move to where other ops are computed: it appends to a cache whose old contents
+/// are read too. Nothing for other ops.
+std::optional<std::string> refuseToMove(mlir::Operation *op);
 
 /// The hero of an op that is alone in its group, or nothing when no kernel computes it.
 std::optional<kern::Hero> getHero(mlir::Operation *op);

@@ -2,6 +2,7 @@
 // that computes both then reads one run of rows. How long a block is, is the target's choice.
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
+#include "passes/WeightUses.h"
 
 #include "llvm/ADT/MapVector.h"
 
@@ -55,10 +56,7 @@ struct InterleaveGates : impl::InterleaveGatesBase<InterleaveGates> {
     if (!target)
       return signalPassFailure();
     llvm::MapVector<StringAttr, SmallVector<GatedGroup, 2>> byWeight;
-    DenseMap<StringAttr, unsigned> uses;
-    getOperation().walk([&](moe::ParamOp param) {
-      uses[param.getWeightAttr().getAttr()] += llvm::range_size(param->getUses());
-    });
+    DenseMap<StringAttr, unsigned> uses = countWeightUses(getOperation());
     getOperation().walk([&](kern::GroupOp group) {
       if (auto gated = match(group, *target)) {
         auto param = gated->product->getOperand(1).getDefiningOp<moe::ParamOp>();

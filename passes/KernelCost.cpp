@@ -21,6 +21,12 @@ static uint64_t getCacheRowBytes(Value cache) {
   return type.getWidth() * type.getElementType().getIntOrFloatBitWidth() / 8;
 }
 
+uint64_t moec::passes::getReadBytes(moe::HeadLinearOp product) {
+  Type weight = product.getWeight().getType();
+  uint64_t rows = moe::getShape(weight)[0];
+  return moe::getBytes(weight) * (product.getHeads() * product.getWSize()) / rows;
+}
+
 /// Bytes of `value` that one use of it touches, cached context aside.
 static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, kern::BoundsAttr bounds) {
   Value value = use.get();
@@ -43,10 +49,7 @@ static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, kern::
         uint64_t experts = moe::getShape(value.getType())[0];
         return all / experts * std::min(experts, rowsOf(op.getResult()));
       })
-      .Case([&](moe::HeadLinearOp op) { // reads w_size rows of each head's
-        uint64_t rows = value == op.getWeight() ? moe::getShape(value.getType())[0] : 0;
-        return rows ? all * (op.getHeads() * op.getWSize()) / rows : all;
-      })
+      .Case([&](moe::HeadLinearOp op) { return value == op.getWeight() ? getReadBytes(op) : all; })
       .Case([&](moe::CacheAppendOp op) {
         return isCache ? rowsOf(op.getRows()) * getCacheRowBytes(value) : all;
       })

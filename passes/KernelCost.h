@@ -17,6 +17,9 @@ struct KernelCost {
 KernelCost getCost(llvm::ArrayRef<mlir::Operation *> ops, const RowAnalysis &analysis,
                    kern::BoundsAttr bounds);
 
+/// Bytes of the weight's rows that a product of heads reads: `w_size` of each head's.
+uint64_t getReadBytes(moe::HeadLinearOp product);
+
 /// Fails, with an error, where a row count cannot be told.
 mlir::FailureOr<KernelCost> getKernelCost(kern::KernelOp kernel, kern::BoundsAttr bounds);
 

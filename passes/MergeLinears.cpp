@@ -4,6 +4,7 @@
 // merged only when every use of it is merged in the same way.
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
+#include "passes/WeightUses.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
@@ -143,11 +144,8 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
 
   /// How often each weight is used at all, and how often under which key.
   void countUses(ArrayRef<Group> groups) {
-    uses.clear();
+    uses = countWeightUses(getOperation());
     keys.clear();
-    getOperation().walk([&](moe::ParamOp param) {
-      uses[param.getWeightAttr().getAttr()] += llvm::range_size(param->getUses());
-    });
     for (const Group &group : groups)
       for (const Part &part : group)
         ++keys[part.weight][getKey(group)];

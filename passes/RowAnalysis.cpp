@@ -62,9 +62,7 @@ LogicalResult RowAnalysis::visit(Operation &op) {
     for (Operation &inner : group.getBody().front())
       if (failed(visit(inner)))
         return failure();
-    Operation *yield = group.getBody().front().getTerminator();
-    for (auto [result, yielded] : llvm::zip(group.getResults(), yield->getOperands()))
-      rows[result] = rows.lookup(yielded);
+    addResults(group);
     return success();
   }
   for (OpResult result : op.getResults()) {
@@ -75,6 +73,12 @@ LogicalResult RowAnalysis::visit(Operation &op) {
     rows[result] = inferred;
   }
   return success();
+}
+
+void RowAnalysis::addResults(kern::GroupOp group) {
+  Operation *yield = group.getBody().front().getTerminator();
+  for (auto [result, yielded] : llvm::zip(group.getResults(), yield->getOperands()))
+    replace(yielded, result);
 }
 
 Attribute RowAnalysis::inferRows(Operation &op, unsigned result) const {

@@ -22,6 +22,9 @@ public:
   /// Tells that `to` stands for `from` from now on, e.g. after a rewrite.
   void replace(mlir::Value from, mlir::Value to) { rows[to] = rows.lookup(from); }
 
+  /// Learns the results of a group that was made of ops whose values are known.
+  void addResults(kern::GroupOp group);
+
   /// Elements from one row of `value` to the next in memory: that of the buffer
   /// it lies in when it is a slice outside groups, else contiguous. 0 for values without rows.
   int64_t getRowStride(mlir::Value value) const;
