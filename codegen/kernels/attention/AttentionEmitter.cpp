@@ -54,7 +54,7 @@ public:
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
-    int64_t group = machine.vectorRegisters >= 32 && machine.floatLanes() >= 16 ? 4 : 2;
+    int64_t group = getTokenGroup(machine);
     return {findMla(kernel) ? getMlaCandidate(kernel, machine, group)
                             : getLatentCandidate(kernel, machine, group)};
   }

@@ -172,10 +172,6 @@ void HeadOutput::finish(Value token, Value firstHead, Value count) {
   for (unsigned index : tile.getResultsOf(quantize.getResult())) {
     Buffer result = tile.getResult(index);
     RowRef to{result.data, result.scales, token, 0, block};
-    forRange(b, constantIndex(b, 0), mulIndex(b, count, size), block, [&](Value column) {
-      Value at = arith::AddIOp::create(b, firstColumn, column);
-      Value scale = arith::DivUIOp::create(b, at, constantIndex(b, block));
-      emitQuantizedBlock(b, lanes, from, column, to, at, scale, block);
-    });
+    quantizeColumns(b, lanes, from, to, firstColumn, mulIndex(b, count, size), block);
   }
 }

@@ -171,10 +171,6 @@ void MlaTile::storeQuantized(Value token) {
   for (unsigned index : tile.getResultsOf(quantize.getResult())) {
     Buffer result = tile.getResult(index);
     RowRef to{result.data, result.scales, token, 0, block};
-    forRange(b, constantIndex(b, 0), constantIndex(b, values), block, [&](Value column) {
-      Value at = addIndex(b, mulIndex(b, head, values), column);
-      Value scale = arith::DivUIOp::create(b, at, constantIndex(b, block));
-      emitQuantizedBlock(b, lanes, from, column, to, at, scale, block);
-    });
+    quantizeColumns(b, lanes, from, to, mulIndex(b, head, values), constantIndex(b, values), block);
   }
 }

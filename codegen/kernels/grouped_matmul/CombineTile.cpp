@@ -9,8 +9,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace moec;
@@ -47,20 +45,8 @@ struct Target {
   ColumnBlock block;
   int64_t columns, lanes;
 
-  /// `body(columns)` for the block's static width.
-  void forWidth(ImplicitLocOpBuilder &b, llvm::function_ref<void(int64_t)> body) const {
-    if (!block.isLast)
-      return body(columns);
-    auto branch = scf::IfOp::create(b, block.isLast, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    body(block.lastCount);
-    b.setInsertionPointToStart(branch.elseBlock());
-    body(columns);
-  }
-
   void clear(ImplicitLocOpBuilder &b, Value row) const {
-    forWidth(b, [&](int64_t count) {
+    block.forWidth(b, columns, [&](int64_t count) {
       forColumns(b, count, lanes, [&](Value offset, int64_t width) {
         storeFloats(b, constantFloat(b, 0, width), into, {row, addIndex(b, column, offset)});
       });
@@ -69,7 +55,7 @@ struct Target {
 
   /// Adds weight * sums[token] to row `row`.
   void accumulate(ImplicitLocOpBuilder &b, Value row, Value weight, Value sums, Value token) const {
-    forWidth(b, [&](int64_t count) {
+    block.forWidth(b, columns, [&](int64_t count) {
       forColumns(b, count, lanes, [&](Value offset, int64_t width) {
         SmallVector<Value> at = {row, addIndex(b, column, offset)};
         Value sum = loadFloats(b, sums, {token, offset}, width);
@@ -134,8 +120,7 @@ LogicalResult CombineTile::emit(TileFunction &tile, moe::GroupedLinearOp linear)
                   .resultColumn = column,
                   .resultRow = [](Value row) { return row; },
                   .columns = sizes.columns,
-                  .lastColumns = target.block.lastCount,
-                  .isLast = target.block.isLast,
+                  .block = target.block,
                   .sumsColumn = column});
   // All tiles have all rows.
   Value tiles = constantIndex(b, llvm::divideCeil(columns, sizes.columns));

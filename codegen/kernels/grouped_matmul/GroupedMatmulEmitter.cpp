@@ -50,9 +50,8 @@ public:
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
-    ArrayRef<int64_t> shape = getWeightShape(kernel);
     SmallVector<Candidate> candidates =
-        ProductTile::getCandidates(kernel, machine, shape[1], shape[2]);
+        ProductTile::getCandidates(kernel, machine, getWeightShape(kernel)[1]);
     RowTail::addCounters(kernel, candidates);
     return candidates;
   }

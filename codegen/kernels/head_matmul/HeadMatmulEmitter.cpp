@@ -60,7 +60,7 @@ public:
       return {QueryTile::getCandidate(kernel, machine)};
     if (op.getTransposed())
       return {RowSumTile::getCandidate(kernel, machine)};
-    return getDotCandidates(kernel, machine, op.getHeads() * op.getWSize(), op.getXSize());
+    return getDotCandidates(kernel, machine, op.getHeads() * op.getWSize());
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
@@ -121,8 +121,7 @@ public:
                     .resultColumn = resultColumn,
                     .resultRow = row,
                     .columns = columns,
-                    .lastColumns = place.block.lastCount,
-                    .isLast = place.block.isLast});
+                    .block = place.block});
     return success();
   }
 };

@@ -93,7 +93,7 @@ Candidate QueryTile::getCandidate(kern::KernelOp kernel, const Machine &machine)
   auto product = findHero<moe::HeadLinearOp>(kernel);
   Candidate candidate = RowSumTile::getCandidate(kernel, machine);
   auto size = [&](StringRef name) { return candidate.schedule.get(name); };
-  int64_t rows = 4, group = machine.vectorRegisters >= 32 && size("vector") >= 16 ? 4 : 2;
+  int64_t rows = 4, group = getTokenGroup(machine);
   int64_t columns = llvm::alignTo(getHeadColumns(product), rows);
   candidate.schedule = makeSchedule(
       kernel.getContext(), {{"vector", size("vector")},

@@ -37,15 +37,7 @@ RowSumTile::RowSumTile(TileFunction &tile, OperandReader x, OperandReader weight
 }
 
 void RowSumTile::emit(const Range &range, const ColumnBlock &block) {
-  if (!block.isLast)
-    return emit(range, columns);
-  auto &b = tile.b;
-  auto branch = scf::IfOp::create(b, block.isLast, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  emit(range, block.lastCount);
-  b.setInsertionPointToStart(branch.elseBlock());
-  emit(range, columns);
+  block.forWidth(tile.b, columns, [&](int64_t count) { emit(range, count); });
 }
 
 void RowSumTile::emit(const Range &range, int64_t count) {

@@ -5,7 +5,6 @@
 #include "codegen/kernels/matmul/RowTail.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -45,16 +44,8 @@ FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t l
 void Epilogue::emit(const Range &range) const {
   auto &b = tile->b;
   forRange(b, constantIndex(b, 0), range.numTokens, 1, [&](Value token) {
-    if (!range.isLast) {
-      emitColumns(range, token, range.columns);
-      return;
-    }
-    auto branch = scf::IfOp::create(b, range.isLast, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    emitColumns(range, token, range.lastColumns);
-    b.setInsertionPointToStart(branch.elseBlock());
-    emitColumns(range, token, range.columns);
+    range.block.forWidth(b, range.columns,
+                         [&](int64_t columns) { emitColumns(range, token, columns); });
   });
 }
 

@@ -2,7 +2,7 @@
 // the stores. Operands other than the product are arguments of the same shape.
 #pragma once
 
-#include "codegen/kernels/TileFunction.h"
+#include "codegen/kernels/matmul/MatrixSchedule.h"
 
 #include <optional>
 #include <string>
@@ -20,12 +20,12 @@ public:
   static std::optional<std::string> refuse(mlir::Operation *op);
 
   /// Takes sums[0 .. numTokens, 0 .. n] to the results at [resultRow(t), resultColumn ...], n being
-  /// `columns`, or `lastColumns` when `isLast` (null: never).
+  /// `columns`, or fewer in a short block.
   struct Range {
     mlir::Value sums, numTokens, resultColumn;
     llvm::function_ref<mlir::Value(mlir::Value token)> resultRow;
-    int64_t columns, lastColumns;
-    mlir::Value isLast;
+    int64_t columns;
+    ColumnBlock block;
     mlir::Value sumsColumn = {}; // first column in the sums; null: 0
   };
   void emit(const Range &range) const;

@@ -21,9 +21,8 @@ public:
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     auto linear = findHero<moe::LinearOp>(kernel);
-    ArrayRef<int64_t> shape = moe::getShape(linear.getWeight().getType());
-    SmallVector<Candidate> candidates =
-        ProductTile::getCandidates(kernel, machine, shape[0], shape[1]);
+    int64_t columns = moe::getShape(linear.getWeight().getType())[0];
+    SmallVector<Candidate> candidates = ProductTile::getCandidates(kernel, machine, columns);
     RowTail::addCounters(kernel, candidates);
     return candidates;
   }

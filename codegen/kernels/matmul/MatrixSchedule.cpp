@@ -6,6 +6,7 @@
 #include "codegen/kernels/matmul/Epilogue.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/SmallSet.h"
 
 #include <numeric>
@@ -37,21 +38,23 @@ int64_t moec::codegen::getPanelDepth(kern::KernelOp kernel, const Machine &machi
   return std::max(depth / multiple, int64_t(1)) * multiple;
 }
 
+int64_t moec::codegen::getTokenGroup(const Machine &machine) {
+  return machine.vectorRegisters >= 32 && machine.floatLanes() >= 16 ? 4 : 2;
+}
+
 /// The sizes of the inner loops.
 static DotSizes getInnerSizes(kern::KernelOp kernel, const Machine &machine) {
-  // rows * group accumulators, one weight and the group's activations must fit the registers.
   DotSizes sizes{};
   sizes.lanes = machine.floatLanes();
   sizes.rows = 4;
-  sizes.tokenGroup = machine.vectorRegisters >= 32 && sizes.lanes >= 16 ? 4 : 2;
+  sizes.tokenGroup = getTokenGroup(machine);
   // A register tile's operands stay in the first cache beside what passes through.
   sizes.depth = getPanelDepth(kernel, machine, /*panelRows=*/64, sizes.rows, sizes.tokenGroup);
   return sizes;
 }
 
 SmallVector<Candidate> moec::codegen::getDotCandidates(kern::KernelOp kernel,
-                                                       const Machine &machine, int64_t columns,
-                                                       int64_t /*depth*/) {
+                                                       const Machine &machine, int64_t columns) {
   DotSizes inner = getInnerSizes(kernel, machine);
   SmallVector<Candidate> candidates;
   for (int64_t tile : {16, 32, 64}) {
@@ -113,4 +116,16 @@ ColumnBlock moec::codegen::getColumnBlock(ImplicitLocOpBuilder &b, Value begin, 
         arith::SelectOp::create(b, block.isLast, constantIndex(b, block.lastCount), block.count);
   }
   return block;
+}
+
+void ColumnBlock::forWidth(ImplicitLocOpBuilder &b, int64_t size,
+                           llvm::function_ref<void(int64_t)> body) const {
+  if (!isLast)
+    return body(size);
+  auto branch = scf::IfOp::create(b, isLast, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  body(lastCount);
+  b.setInsertionPointToStart(branch.elseBlock());
+  body(size);
 }

@@ -12,14 +12,17 @@ public:
   std::optional<std::string> refuseFusion(mlir::Operation *op, bool before) const override;
 };
 
-/// The schedules of a kernel whose tiles are DotTiles over a weight [.., columns, depth].
+/// The schedules of a kernel whose tiles are DotTiles over a weight of `columns` output columns.
 llvm::SmallVector<Candidate> getDotCandidates(kern::KernelOp kernel, const Machine &machine,
-                                              int64_t columns, int64_t depth);
+                                              int64_t columns);
 
 /// The schedules of a kernel whose tiles are gated: DotTiles over two ranges of `columns` columns
 /// each. A tile's columns are a multiple of `multiple`, or all.
 llvm::SmallVector<Candidate> getGatedCandidates(kern::KernelOp kernel, const Machine &machine,
                                                 int64_t columns, int64_t multiple);
+
+/// Tokens of a register tile, beside four weight rows, whose sums fit the machine's registers.
+int64_t getTokenGroup(const Machine &machine);
 
 /// What the columns of a panel must be a multiple of, so that it ends on scale blocks and chunks.
 int64_t getBlockMultiple(kern::KernelOp kernel);
@@ -42,6 +45,11 @@ struct ColumnBlock {
   mlir::Value count;     // columns in the block
   mlir::Value isLast;    // whether it is the short one; null when none is
   int64_t lastCount = 0; // columns of the short one
+
+  /// Calls `body(columns)` for either static width, `size` or that of the short block, in a branch
+  /// each.
+  void forWidth(mlir::ImplicitLocOpBuilder &b, int64_t size,
+                llvm::function_ref<void(int64_t columns)> body) const;
 };
 ColumnBlock getColumnBlock(mlir::ImplicitLocOpBuilder &b, mlir::Value begin, int64_t columns,
                            int64_t size);

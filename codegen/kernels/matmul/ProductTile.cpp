@@ -4,7 +4,6 @@
 #include "codegen/kernels/Vectors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include <numeric>
 
@@ -19,9 +18,9 @@ std::optional<std::string> ProductTile::refuse(Operation *op) {
 }
 
 SmallVector<Candidate> ProductTile::getCandidates(kern::KernelOp kernel, const Machine &machine,
-                                                  int64_t columns, int64_t depth) {
+                                                  int64_t columns) {
   if (!GatedEpilogue::matches(kernel))
-    return getDotCandidates(kernel, machine, columns, depth);
+    return getDotCandidates(kernel, machine, columns);
   return getGatedCandidates(kernel, machine, GatedEpilogue::getColumns(kernel),
                             GatedEpilogue::getColumnMultiple(kernel));
 }
@@ -94,8 +93,7 @@ void ProductTile::emitPlain(const Range &range) {
                   .resultColumn = column,
                   .resultRow = range.resultRow,
                   .columns = tileColumns,
-                  .lastColumns = block.lastCount,
-                  .isLast = block.isLast});
+                  .block = block});
 }
 
 ProductTile::GatedRows ProductTile::findGatedRows(Value column) const {
@@ -144,21 +142,13 @@ void ProductTile::emitGated(const Range &range) {
     });
   });
   forRange(b, zero, range.numTokens, 1, [&](Value token) {
-    auto emitRow = [&](int64_t count) {
+    block.forWidth(b, tileColumns, [&](int64_t count) {
       gated->emit({.sums = dot.getSums(),
                    .token = token,
                    .row = range.resultRow(token),
                    .column = column,
                    .upColumn = tileColumns,
                    .columns = count});
-    };
-    if (!block.isLast)
-      return emitRow(tileColumns);
-    auto branch = scf::IfOp::create(b, block.isLast, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    emitRow(block.lastCount);
-    b.setInsertionPointToStart(branch.elseBlock());
-    emitRow(tileColumns);
+    });
   });
 }

@@ -15,9 +15,9 @@ public:
   /// Why `op` cannot follow a product in its kernel, or nothing when it can.
   static std::optional<std::string> refuse(mlir::Operation *op);
 
-  /// Schedules for a weight [.., columns, depth].
+  /// Schedules for a weight of `columns` output columns.
   static llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel, const Machine &machine,
-                                                    int64_t columns, int64_t depth);
+                                                    int64_t columns);
   /// How many blocks of columns there are.
   static int64_t countBlocks(kern::KernelOp kernel, int64_t weightColumns);
 

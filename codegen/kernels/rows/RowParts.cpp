@@ -61,6 +61,16 @@ void moec::codegen::emitQuantizedBlock(ImplicitLocOpBuilder &b, int64_t lanes, c
   });
 }
 
+void moec::codegen::quantizeColumns(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+                                    const RowRef &result, Value first, Value columns,
+                                    int64_t block) {
+  forRange(b, constantIndex(b, 0), columns, block, [&](Value column) {
+    Value to = arith::AddIOp::create(b, first, column);
+    Value scale = arith::DivUIOp::create(b, to, constantIndex(b, block));
+    emitQuantizedBlock(b, lanes, x, column, result, to, scale, block);
+  });
+}
+
 void moec::codegen::forScaleBlocks(ImplicitLocOpBuilder &b, int64_t columns, int64_t block,
                                    llvm::function_ref<void(Value, Value, int64_t)> body) {
   block = block ? block : columns;

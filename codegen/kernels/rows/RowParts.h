@@ -16,6 +16,11 @@ void emitQuantizedBlock(mlir::ImplicitLocOpBuilder &b, int64_t lanes, const RowR
                         mlir::Value from, const RowRef &result, mlir::Value to, mlir::Value block,
                         int64_t size);
 
+/// Quantizes the first `columns` (index; whole blocks) columns of x to the columns of `result` from
+/// `first` (index, where a block begins) on.
+void quantizeColumns(mlir::ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+                     const RowRef &result, mlir::Value first, mlir::Value columns, int64_t block);
+
 /// Calls `body(block, first column, width)` for each block of columns that has a scale. `block` 0:
 /// one block.
 void forScaleBlocks(
