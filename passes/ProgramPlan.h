@@ -1,4 +1,4 @@
-// The part of an entry's plan that holds for all its buckets: the launches in
+// The part of a program that does not depend on its sizes: the launches in
 // order, where each value lives, and how long.
 #pragma once
 

@@ -136,6 +136,22 @@ OwningOpRef<ModuleOp> moec::test::parseModule(StringRef text, MLIRContext &conte
   return orThrow(context, [&] { return parseSourceString<ModuleOp>(text, &context); });
 }
 
+std::string moec::test::getFailure(StringRef text, reference::InputDims dims) {
+  try {
+    KernelHarness harness(text, dims);
+  } catch (const std::runtime_error &error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string moec::test::replaceAll(std::string text, const std::string &from,
+                                   const std::string &to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
 KernelHarness::KernelHarness(StringRef text, reference::InputDims dims, StringRef target,
                              uint64_t seed)
     : context(makeContext()), random(seed) {

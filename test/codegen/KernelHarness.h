@@ -99,6 +99,12 @@ private:
   void *library = nullptr;
 };
 
+/// The diagnostics of compiling `text`, a kern.kernel that must be refused; empty when it is not.
+std::string getFailure(llvm::StringRef text, reference::InputDims dims = {});
+
+/// `text` with every `from` replaced by `to`.
+std::string replaceAll(std::string text, const std::string &from, const std::string &to);
+
 /// The module that `text` is; throws std::runtime_error with the diagnostics.
 mlir::OwningOpRef<mlir::ModuleOp> parseModule(llvm::StringRef text, mlir::MLIRContext &context);
 /// A context with all dialects that kernels are written in, and the cpu target.

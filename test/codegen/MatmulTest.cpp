@@ -340,70 +340,54 @@ INSTANTIATE_TEST_SUITE_P(Types, Head,
                          testing::Combine(testing::Values("f32", "bf16", "f8"),
                                           testing::ValuesIn(getTargets())));
 
-/// The message of what compiling `text` throws.
-std::string getFailure(const std::string &text) {
-  try {
-    KernelHarness harness(text);
-  } catch (const std::runtime_error &error) {
-    return error.what();
-  }
-  return "";
-}
-
-std::string replace(std::string text, const std::string &from, const std::string &to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-  return text;
-}
-
 TEST(MatmulErrors, UnreadableScheme) {
   std::string text = LinearText{.columns = 20, .depth = 40, .weight = "f8"}.str();
-  EXPECT_NE(getFailure(replace(text, "128, 128", "16, 16"))
+  EXPECT_NE(getFailure(replaceAll(text, "128, 128", "16, 16"))
                 .find("read f8E4M3FN codes with f32 scales in blocks of 32 n columns"),
             std::string::npos);
 }
 
 TEST(MatmulErrors, OtherEpilogue) {
   std::string text = LinearText{.columns = 20, .depth = 40, .add = true}.str();
-  EXPECT_NE(getFailure(replace(text, "moe.add", "moe.swiglu"))
+  EXPECT_NE(getFailure(replaceAll(text, "moe.add", "moe.swiglu"))
                 .find("apply moe.swiglu to two slices of their product only"),
             std::string::npos);
 }
 
 TEST(MatmulErrors, CombineWithoutRows) {
   std::string text = CombineText{.experts = 2, .columns = 20, .depth = 40, .topK = 2}.str();
-  text = replace(text, "%weights, %rows :", "%weights :");
-  text = replace(text, "tensor<?x2xf32>, tensor<?xi32>) ->", "tensor<?x2xf32>) ->");
+  text = replaceAll(text, "%weights, %rows :", "%weights :");
+  text = replaceAll(text, "tensor<?x2xf32>, tensor<?xi32>) ->", "tensor<?x2xf32>) ->");
   EXPECT_NE(getFailure(text).find("combines the slots of its product needs the combine's rows"),
             std::string::npos);
 }
 
 TEST(MatmulErrors, GatedEpilogue) {
   GatedText text{.columns = 20, .depth = 40};
-  EXPECT_NE(getFailure(replace(text.str(), "kern.yield",
-                               "%9 = moe.add %3, %1 : tensor<?x20xf32>\nkern.yield"))
+  EXPECT_NE(getFailure(replaceAll(text.str(), "kern.yield",
+                                  "%9 = moe.add %3, %1 : tensor<?x20xf32>\nkern.yield"))
                 .find("has moe.slice, one moe.swiglu and moe.quantize behind its product"),
             std::string::npos);
-  EXPECT_NE(getFailure(replace(text.str(), "kern.yield %3", "kern.yield %1"))
+  EXPECT_NE(getFailure(replaceAll(text.str(), "kern.yield %3", "kern.yield %1"))
                 .find("yields its result and quantizations of that"),
             std::string::npos);
   text.quantize = true;
   text.columns = 600;
-  EXPECT_NE(getFailure(replace(text.str(), "block = [1, 128]", "block = [1, 0]"))
+  EXPECT_NE(getFailure(replaceAll(text.str(), "block = [1, 128]", "block = [1, 0]"))
                 .find("has at most 256 columns; one scale is for all columns"),
             std::string::npos);
 }
 
 TEST(MatmulErrors, OpsBeforeTheProduct) {
   std::string text = LinearText{.columns = 40, .depth = 40, .add = true}.str();
-  text = replace(text, "%0 = moe.linear %x,",
-                 "%2 = moe.add %x, %x : tensor<?x40xf32>\n%0 = moe.linear %2,");
+  text = replaceAll(text, "%0 = moe.linear %x,",
+                    "%2 = moe.add %x, %x : tensor<?x40xf32>\n%0 = moe.linear %2,");
   EXPECT_NE(getFailure(text).find("have no prologue ops"), std::string::npos);
 }
 
 TEST(MatmulErrors, YieldsAnArgument) {
   std::string text = LinearText{.columns = 40, .depth = 40, .add = true}.str();
-  text = replace(text, "kern.yield %1", "kern.yield %r");
+  text = replaceAll(text, "kern.yield %1", "kern.yield %r");
   EXPECT_NE(getFailure(text).find("yields what it computes, not an argument"), std::string::npos);
 }
 

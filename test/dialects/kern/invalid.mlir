@@ -16,6 +16,11 @@ func.func private @f() attributes {a = #kern.rows<tokens * 0>}
 
 // -----
 
+// expected-error @+1 {{bounds must be positive; got tokens 4, sequences 0, output rows 4, context 8}}
+func.func private @f() attributes {kern.bounds = #kern.bounds<tokens = 4, sequences = 0, output_rows = 4, context_length = 8>}
+
+// -----
+
 // expected-error @+1 {{schedule sizes must be integers; got row_tile = "four"}}
 func.func private @f() attributes {a = #kern.schedule<{row_tile = "four"}>}
 
