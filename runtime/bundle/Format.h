@@ -18,6 +18,14 @@ inline constexpr uint64_t kPageSize = 4096;
 /// Size of the counters that launches share.
 inline constexpr uint64_t kCounterBytes = 1024;
 
+// Limits of a CUDA launch that hold on every GPU; one may allow less.
+inline constexpr uint32_t kMaxBlockThreads = 1024;
+inline constexpr uint32_t kMaxSharedBytes = 227 << 10;
+inline constexpr uint32_t kMaxCluster = 16;
+inline constexpr uint32_t kMaxParameterBytes = 4096;
+inline constexpr uint64_t kMaxGridBlocks = (uint64_t(1) << 31) - 1;
+inline constexpr uint32_t kTensorMapBytes = 128;
+
 struct BundleHeader {
   char magic[8];           // kBundleMagic
   uint32_t version;        // kBundleVersion

@@ -37,6 +37,31 @@ inline uint64_t tileCount(const fb::Grid &grid, const int64_t *dims) {
   return grid.factor() * (tiles < grid.cap() ? tiles : grid.cap());
 }
 
+/// Blocks of a CUDA launch of `tiles` tiles: at most max_blocks, whole clusters.
+inline uint64_t blockCount(const fb::Kernel &kernel, uint64_t tiles) {
+  uint64_t blocks =
+      kernel.max_blocks() && tiles > kernel.max_blocks() ? kernel.max_blocks() : tiles;
+  return (blocks + kernel.cluster() - 1) / kernel.cluster() * kernel.cluster();
+}
+
+/// The upper bounds of a program in the order of Dim.
+inline uint64_t boundOf(const fb::Program &program, fb::Dim dim) {
+  const uint64_t bounds[] = {1, program.max_tokens(), program.max_sequences(),
+                             program.max_output_rows()};
+  return bounds[int(dim)];
+}
+
+/// Elements along a tensor map's dimension at a program's bounds.
+inline uint64_t extentOf(const fb::Extent &extent, const fb::Program &program) {
+  return extent.multiplier() * boundOf(program, extent.dim()) + extent.addend();
+}
+
+/// Whether a map has as many outermost elements as its buffer holds.
+inline bool isOpen(const fb::TensorMap &map) {
+  const fb::Extent &last = *map.sizes()->Get(map.sizes()->size() - 1);
+  return map.sizes()->size() > 1 && last.multiplier() == 0 && last.addend() == 0;
+}
+
 /// Largest tile count of a launch.
 inline constexpr uint64_t kMaxTiles = 1u << 31;
 

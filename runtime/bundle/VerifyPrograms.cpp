@@ -8,14 +8,26 @@
 namespace moec::rt {
 namespace {
 
+bool isCuda(const VerifyContext &c) {
+  return c.manifest->target()->kind()->string_view() == "cuda";
+}
+
 void verifyImages(const VerifyContext &c) {
   const fb::Manifest &m = *c.manifest;
   for (unsigned i = 0; i < m.images()->size(); ++i) {
     const fb::Image &image = *m.images()->Get(i);
-    if (image.format()->string_view() != "elf-so")
-      c.bad("images[", i, "] has format '", image.format()->str(), "', expected 'elf-so'");
+    std::string_view format = image.format()->string_view();
+    bool known = isCuda(c) ? format == "cubin" || format == "ptx" : format == "elf-so";
+    if (!known)
+      c.bad("images[", i, "] has format '", image.format()->str(), "', expected ",
+            isCuda(c) ? "'cubin' or 'ptx'" : "'elf-so'");
     if (image.segment() >= m.segments()->size())
       c.bad("images[", i, "] names segment ", image.segment(), " of ", m.segments()->size());
+    // Only later ones, so that following them ends.
+    int64_t other = image.alternative();
+    if (other != -1 && (other <= int64_t(i) || other >= int64_t(m.images()->size())))
+      c.bad("images[", i, "] has alternative ", other, ", expected -1 or a later one of the ",
+            m.images()->size(), " images");
   }
 }
 
@@ -44,6 +56,8 @@ void verifyKernels(const VerifyContext &c) {
     if (k.workspace_bytes() > kMaxWorkspace)
       c.bad(what, " wants a workspace of ", k.workspace_bytes(), " bytes, at most ", kMaxWorkspace,
             " are allowed");
+    if (isCuda(c))
+      verifyCudaKernel(c, k, what);
   }
 }
 
@@ -105,8 +119,7 @@ void verifyGrid(const VerifyContext &c, const fb::Program &p, const fb::Grid &gr
     c.bad(what, " grid has dim ", unsigned(grid.dim()));
   if (!grid.divisor() || !grid.multiplier() || !grid.cap() || !grid.factor())
     c.bad(what, " grid has a zero divisor, multiplier, cap or factor");
-  const uint64_t bounds[] = {1, p.max_tokens(), p.max_sequences(), p.max_output_rows()};
-  uint64_t scaled = checkedMul(c, bounds[int(grid.dim())], grid.multiplier(), what + " grid");
+  uint64_t scaled = checkedMul(c, boundOf(p, grid.dim()), grid.multiplier(), what + " grid");
   uint64_t tiles = (scaled + grid.divisor() - 1) / grid.divisor();
   uint64_t total = checkedMul(c, std::min(tiles, grid.cap()), grid.factor(), what + " grid");
   if (total > kMaxTiles)
@@ -135,6 +148,8 @@ void verifyProgram(const VerifyContext &c, const fb::Program &p, const std::stri
     for (unsigned a = 0; a < launch.args()->size(); ++a)
       verifyArg(c, p, *launch.args()->Get(a), joined(where, " args[", a, "]"));
     verifyGrid(c, p, *launch.grid(), where);
+    if (isCuda(c))
+      verifyCudaLaunch(c, p, launch, where);
   }
 }
 

@@ -56,6 +56,55 @@ static Json entriesJson(const fb::Manifest &m, bool launches) {
   return entries;
 }
 
+static Json imagesJson(const fb::Manifest &m) {
+  Json images = Json::array();
+  for (const fb::Image *image : *m.images())
+    images.push_back({{"format", image->format()->str()},
+                      {"bytes", m.segments()->Get(image->segment())->size()},
+                      {"alternative", image->alternative()}});
+  return images;
+}
+
+/// An extent as text: "64", "8 * tokens + 128".
+static std::string extentText(const fb::Extent &extent) {
+  std::string text;
+  if (extent.multiplier())
+    text = std::to_string(extent.multiplier()) + " * " + fb::EnumNameDim(extent.dim());
+  if (extent.addend() || text.empty())
+    text += (text.empty() ? "" : " + ") + std::to_string(extent.addend());
+  return text;
+}
+
+static Json tensorMapJson(const fb::TensorMap &map) {
+  Json sizes = Json::array();
+  for (const fb::Extent *extent : *map.sizes())
+    sizes.push_back(extentText(*extent));
+  return {{"slot", map.slot()},
+          {"offset", map.offset()},
+          {"dtype", typeText(map.dtype())},
+          {"sizes", sizes},
+          {"strides", std::vector<uint64_t>(map.strides()->begin(), map.strides()->end())},
+          {"box", std::vector<uint32_t>(map.box()->begin(), map.box()->end())},
+          {"swizzle", map.swizzle()},
+          {"l2_promotion", map.l2_promotion()}};
+}
+
+static void addCudaFields(Json &kernel, const fb::Kernel &k) {
+  kernel["image"] = k.image();
+  kernel["threads"] = k.threads();
+  kernel["shared_bytes"] = k.shared_bytes();
+  kernel["cluster"] = k.cluster();
+  kernel["max_blocks"] = k.max_blocks();
+  kernel["early_launch"] = k.early_launch();
+  kernel["registers"] = k.registers();
+  kernel["spill_bytes"] = k.spill_bytes();
+  kernel["blocks_per_core"] = k.blocks_per_core();
+  kernel["tensor_maps"] = Json::array();
+  if (k.tensor_maps())
+    for (const fb::TensorMap *map : *k.tensor_maps())
+      kernel["tensor_maps"].push_back(tensorMapJson(*map));
+}
+
 static Json kernelsJson(const fb::Manifest &m) {
   std::vector<uint64_t> launches = countLaunches(m);
   Json kernels = Json::array();
@@ -67,6 +116,8 @@ static Json kernelsJson(const fb::Manifest &m) {
                        {"launches", launches[i]},
                        {"workspace_bytes", k.workspace_bytes()},
                        {"spec", textOf(k.spec())}});
+    if (m.target()->kind()->string_view() == "cuda")
+      addCudaFields(kernels.back(), k);
   }
   return kernels;
 }
@@ -110,6 +161,7 @@ void moec::inspectAsJson(const rt::BundleFile &bundle, const InspectOptions &opt
                {"sources", pairsJson(m.provenance())},
                {"numerics", pairsJson(m.numerics())},
                {"entries", entriesJson(m, options.plan)},
+               {"images", imagesJson(m)},
                {"kernels", kernelsJson(m)}};
   if (options.weights)
     root["weights"] = weightsJson(m);

@@ -109,8 +109,38 @@ static void printEntries(const fb::Manifest &m) {
   table.print();
 }
 
+static void printImages(const fb::Manifest &m) {
+  std::puts("\nimages");
+  Table table;
+  for (const fb::Image *image : *m.images())
+    table.add({image->format()->str(), sizeText(m.segments()->Get(image->segment())->size()),
+               image->alternative() < 0 ? "" : "else " + std::to_string(image->alternative())});
+  table.print();
+}
+
+/// What a kernel takes of a multiprocessor, and what it spills.
+static void printCudaKernels(const fb::Manifest &m) {
+  std::vector<uint64_t> launches = countLaunches(m);
+  Table table;
+  table.add({"", "hero", "launches", "threads", "shared", "registers", "spills", "blocks per core",
+             "cluster", "at most", "early", "maps", "schedule"});
+  for (unsigned i = 0; i < m.kernels()->size(); ++i) {
+    const fb::Kernel &k = *m.kernels()->Get(i);
+    table.add(
+        {k.symbol()->str(), textOf(k.hero()), std::to_string(launches[i]),
+         std::to_string(k.threads()), sizeText(k.shared_bytes()), std::to_string(k.registers()),
+         sizeText(k.spill_bytes()), std::to_string(k.blocks_per_core()),
+         std::to_string(k.cluster()), k.max_blocks() ? std::to_string(k.max_blocks()) : "tiles",
+         k.early_launch() ? "yes" : "no",
+         std::to_string(k.tensor_maps() ? k.tensor_maps()->size() : 0), textOf(k.schedule())});
+  }
+  table.print();
+}
+
 static void printKernels(const fb::Manifest &m) {
   std::printf("\nkernels (%u)\n", unsigned(m.kernels()->size()));
+  if (m.target()->kind()->string_view() == "cuda")
+    return printCudaKernels(m);
   std::vector<uint64_t> launches = countLaunches(m);
   Table table;
   table.add({"", "hero", "launches", "workspace", "schedule"});
@@ -168,6 +198,7 @@ void moec::inspectAsText(const rt::BundleFile &bundle, const InspectOptions &opt
   printPairs("sources", m.provenance());
   printPairs("numerics", m.numerics());
   printEntries(m);
+  printImages(m);
   printKernels(m);
   if (options.weights)
     printWeights(m);

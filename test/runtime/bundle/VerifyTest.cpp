@@ -125,6 +125,12 @@ const Mutation kWeights[] = {
 const Mutation kKernels[] = {
     {"image_format", "images[0] has format 'cubin', expected 'elf-so'",
      [](M &m) { m.images[0]->format = "cubin"; }},
+    {"alternative_itself", "images[0] has alternative 0, expected -1 or a later one of the 1",
+     [](M &m) { m.images[0]->alternative = 0; }},
+    {"alternative_range", "images[0] has alternative 1",
+     [](M &m) { m.images[0]->alternative = 1; }},
+    {"alternative_negative", "images[0] has alternative -2",
+     [](M &m) { m.images[0]->alternative = -2; }},
     {"image_segment", "images[0] names segment 3 of 3", [](M &m) { m.images[0]->segment = 3; }},
     {"kernel_image", "kernels[1] 'toy_attend' names image 1 of 1",
      [](M &m) { m.kernels[1]->image = 1; }},
@@ -187,12 +193,120 @@ const Mutation kPrograms[] = {
     {"grid_tiles", "grid has 4294967296 tiles", [](M &m) { setGrid(m, 1, 1, 1, 1ull << 32); }},
 };
 
+// Of the toy bundle for CUDA.
+class VerifyCudaTest : public testing::TestWithParam<Mutation> {};
+
+TEST(Verify, AcceptsTheCudaToyBundle) {
+  Bytes file = assemble(cudaToyParts());
+  EXPECT_EQ(verifyBundle(file, "toy")->kernels()->Get(2)->tensor_maps()->size(), 1u);
+}
+
+TEST_P(VerifyCudaTest, Refuses) {
+  Bytes file = assemble(cudaToyParts(), GetParam().edit);
+  EXPECT_RT_ERROR(verifyBundle(file, "toy.moeb"), Bundle, GetParam().expected);
+}
+
+fb::TensorMapT &headMap(M &m) { return *m.kernels[2]->tensor_maps[0]; }
+fb::TensorMapT &cacheMap(M &m) { return *m.kernels[1]->tensor_maps[0]; }
+void setSize(fb::TensorMapT &map, int i, uint64_t multiplier, uint64_t addend,
+             fb::Dim dim = fb::Dim::One) {
+  map.sizes[i] = fb::Extent(dim, multiplier, addend);
+}
+
+const Mutation kCuda[] = {
+    {"image_format", "images[1] has format 'elf-so', expected 'cubin' or 'ptx'",
+     [](M &m) { m.images[1]->format = "elf-so"; }},
+    {"alternative_back", "images[1] has alternative 0, expected -1 or a later",
+     [](M &m) { m.images[1]->alternative = 0; }},
+    {"no_threads", "'toy_append' has threads 0, expected 1 to 1024",
+     [](M &m) { m.kernels[0]->threads = 0; }},
+    {"threads", "has threads 1025", [](M &m) { m.kernels[0]->threads = 1025; }},
+    {"shared", "has shared_bytes 232449, expected 0 to 232448",
+     [](M &m) { m.kernels[0]->shared_bytes = 232449; }},
+    {"no_cluster", "has cluster 0, expected 1 to 16", [](M &m) { m.kernels[0]->cluster = 0; }},
+    {"cluster", "has cluster 17", [](M &m) { m.kernels[0]->cluster = 17; }},
+    {"max_blocks", "has max_blocks 3, expected a multiple of its cluster of 2",
+     [](M &m) { m.kernels[2]->max_blocks = 3; }},
+    {"parameters", "'toy_head' has parameter bytes 4104",
+     [](M &m) { m.kernels[2]->num_args = 496; }},
+    {"blocks", "has 2147483648 blocks, at most 2147483647",
+     [](M &m) { setGrid(m, 1, 1, 1, 1ull << 31); }},
+    {"map_slot", "tensor_maps[0] names argument 3 of 3", [](M &m) { headMap(m).slot = 3; }},
+    {"map_dtype", "has dtype 77", [](M &m) { headMap(m).dtype = fb::DType(77); }},
+    {"map_no_rank", "has 0 dimensions", [](M &m) { headMap(m).sizes.clear(); }},
+    {"map_rank", "has 6 dimensions, expected 1 to 5", [](M &m) { headMap(m).sizes.resize(6); }},
+    {"map_strides", "has 2 sizes, 2 strides and a box of 2",
+     [](M &m) { headMap(m).strides.push_back(16); }},
+    {"map_box_rank", "has 2 sizes, 1 strides and a box of 1",
+     [](M &m) { headMap(m).box.pop_back(); }},
+    {"map_dim", "has a size over dim 9", [](M &m) { setSize(headMap(m), 1, 1, 0, fb::Dim(9)); }},
+    {"map_no_stride", "has a stride of 0 bytes", [](M &m) { headMap(m).strides[0] = 0; }},
+    {"map_stride", "has a stride of 40 bytes, expected a multiple of 16 below",
+     [](M &m) { headMap(m).strides[0] = 40; }},
+    {"map_far_stride", "has a stride of 1099511627776 bytes",
+     [](M &m) { headMap(m).strides[0] = 1ull << 40; }},
+    {"map_no_box", "has a box of 0 elements", [](M &m) { headMap(m).box[1] = 0; }},
+    {"map_box", "has a box of 257 elements, expected 1 to 256",
+     [](M &m) { headMap(m).box[1] = 257; }},
+    {"map_box_bytes", "has box rows of 20 bytes, expected a multiple of 16",
+     [](M &m) { headMap(m).box[0] = 5; }},
+    {"map_box_swizzle", "has box rows of 64 bytes, its swizzle allows 32",
+     [](M &m) { headMap(m).box[0] = 16; }},
+    {"map_swizzle", "swizzle is 16, expected one of 0, 32, 64, 128",
+     [](M &m) { headMap(m).swizzle = 16; }},
+    {"map_promotion", "l2_promotion is 32, expected one of 0, 64, 128, 256",
+     [](M &m) { headMap(m).l2_promotion = 32; }},
+    {"map_empty", "has a size of 0", [](M &m) { setSize(headMap(m), 0, 0, 0); }},
+    {"map_extent", "has a size of more than 4294967296 elements",
+     [](M &m) { setSize(headMap(m), 1, 1, 1ull << 32); }},
+    {"map_extent_wraps", "size overflows 63 bits",
+     [](M &m) { setSize(headMap(m), 1, ~0ull, 0, fb::Dim::Tokens); }},
+    {"map_reach_wraps", "size overflows 60 bits",
+     [](M &m) {
+       headMap(m).strides[0] = 1ull << 30;
+       setSize(headMap(m), 1, 0, (1ull << 31) + 1);
+     }},
+    {"map_reach", "reaches bytes [0, +65568) of 65536",
+     [](M &m) { setSize(headMap(m), 1, 0, TOY_VOCAB + 1); }},
+    {"map_reach_of_bound", "reaches bytes [0, +262144) of 65536",
+     [](M &m) { setSize(headMap(m), 1, TOY_VOCAB, 0, fb::Dim::OutputRows); }},
+    {"map_offset", "reaches bytes [16, +65536) of 65536", [](M &m) { headMap(m).offset = 16; }},
+    {"map_offset_wraps", "reaches bytes [18446744073709551600, +65536) of 65536",
+     [](M &m) { headMap(m).offset = ~0ull - 15; }},
+    {"map_alignment", "starts at byte 8, expected a multiple of 16",
+     [](M &m) { headMap(m).offset = 8; }},
+    {"map_open_weight", "has no outermost size, which only a cache may leave open",
+     [](M &m) { setSize(headMap(m), 1, 0, 0); }},
+    {"map_fixed_cache", "has a fixed outermost size, a cache's must be 0",
+     [](M &m) { setSize(cacheMap(m), 1, 0, 4); }},
+    {"map_cache_reach", "reaches bytes [16, +32) of 32 of an outermost element",
+     [](M &m) { cacheMap(m).offset = 16; }},
+};
+
 auto nameOf = [](const auto &info) { return std::string(info.param.name); };
 INSTANTIATE_TEST_SUITE_P(Model, VerifyTest, testing::ValuesIn(kModel), nameOf);
 INSTANTIATE_TEST_SUITE_P(Segments, VerifyTest, testing::ValuesIn(kSegments), nameOf);
 INSTANTIATE_TEST_SUITE_P(Weights, VerifyTest, testing::ValuesIn(kWeights), nameOf);
 INSTANTIATE_TEST_SUITE_P(Kernels, VerifyTest, testing::ValuesIn(kKernels), nameOf);
 INSTANTIATE_TEST_SUITE_P(Programs, VerifyTest, testing::ValuesIn(kPrograms), nameOf);
+INSTANTIATE_TEST_SUITE_P(Cuda, VerifyCudaTest, testing::ValuesIn(kCuda), nameOf);
+
+TEST(BlockCount, FollowsTheKernel) {
+  fb::KernelT kernel;
+  auto count = [&](uint64_t tiles) {
+    flatbuffers::FlatBufferBuilder builder;
+    builder.Finish(fb::Kernel::Pack(builder, &kernel));
+    return blockCount(*flatbuffers::GetRoot<fb::Kernel>(builder.GetBufferPointer()), tiles);
+  };
+  kernel.symbol = "k";
+  EXPECT_EQ(count(7), 7u);
+  kernel.cluster = 2;
+  EXPECT_EQ(count(7), 8u);
+  kernel.max_blocks = 4;
+  EXPECT_EQ(count(7), 4u);
+  EXPECT_EQ(count(3), 4u);
+  EXPECT_EQ(count(1), 2u);
+}
 
 TEST(TileCount, FollowsTheGrid) {
   const int64_t dims[] = {1, 7, 2, 3, 0};

@@ -108,6 +108,22 @@ std::unique_ptr<fb::EntryT> entry(const char *name, Programs... programs) {
   return e;
 }
 
+fb::Extent constant(uint64_t extent) { return fb::Extent(fb::Dim::One, 0, extent); }
+
+/// Of a buffer of F32 rows of TOY_WIDTH elements.
+std::unique_ptr<fb::TensorMapT> tensorMap(uint32_t slot, std::vector<fb::Extent> sizes,
+                                          std::vector<uint32_t> box) {
+  auto map = std::make_unique<fb::TensorMapT>();
+  map->slot = slot;
+  map->dtype = fb::DType::F32;
+  map->sizes = std::move(sizes);
+  map->strides = {TOY_WIDTH * 4};
+  map->box = std::move(box);
+  map->swizzle = 32;
+  map->l2_promotion = 128;
+  return map;
+}
+
 uint64_t pageUp(uint64_t bytes) { return (bytes + kPageSize - 1) / kPageSize * kPageSize; }
 
 } // namespace
@@ -160,6 +176,34 @@ BundleParts toyParts(ToyWeights kind) {
   m.kernels.push_back(kernel("toy_head", 3));
   m.entries.push_back(entry("prefill", program(4, 1, 4), program(16, 1, 8)));
   m.entries.push_back(entry("decode", program(1, 1, 1), program(2, 2, 2), program(4, 4, 4)));
+  return parts;
+}
+
+BundleParts cudaToyParts(ToyWeights kind, const std::string &arch, Bytes cubin, Bytes ptx) {
+  BundleParts parts = toyParts(kind);
+  fb::ManifestT &m = parts.manifest;
+  m.target->kind = "cuda";
+  m.target->arch = arch;
+  parts.segments[0] = std::move(cubin);
+  m.images[0]->format = "cubin";
+  m.images[0]->alternative = 1;
+  m.images.push_back(std::make_unique<fb::ImageT>());
+  m.images[1]->format = "ptx";
+  m.images[1]->segment = uint32_t(parts.segments.size());
+  parts.segments.push_back(std::move(ptx));
+  for (auto &kernel : m.kernels) {
+    kernel->workspace_bytes = 0;
+    kernel->threads = 128;
+    kernel->registers = 40;
+  }
+  m.kernels[2]->shared_bytes = 64 << 10;
+  m.kernels[2]->cluster = 2;
+  m.kernels[2]->max_blocks = 4;
+  m.kernels[2]->early_launch = true;
+  // head: boxes of 64 rows and all columns; cache: the pages' rows one by one.
+  m.kernels[2]->tensor_maps.push_back(
+      tensorMap(1, {constant(TOY_WIDTH), constant(TOY_VOCAB)}, {8, 64}));
+  m.kernels[1]->tensor_maps.push_back(tensorMap(4, {constant(TOY_WIDTH), constant(0)}, {8, 4}));
   return parts;
 }
 

@@ -26,6 +26,13 @@ enum class ToyWeights { Present, Synthetic, None };
 /// the larger), decode buckets of 1, 2 and 4 sequences.
 BundleParts toyParts(ToyWeights weights = ToyWeights::Present);
 
+/// The same model for a GPU of architecture `arch`: the images are the bytes
+/// of `cubin` and, as its alternative, of `ptx`. toy_head reads `head` through a
+/// tensor map, toy_attend its first cache.
+BundleParts cudaToyParts(ToyWeights weights = ToyWeights::Present,
+                         const std::string &arch = "sm_90a",
+                         Bytes cubin = {'c', 'u', 'b', 'i', 'n'}, Bytes ptx = {'p', 't', 'x'});
+
 /// Lays the file out as Format.h says. Segment offsets, sizes and checksums
 /// are filled in; `edit` may spoil them before the manifest is serialised.
 Bytes assemble(BundleParts parts, const std::function<void(fb::ManifestT &)> &edit = {});

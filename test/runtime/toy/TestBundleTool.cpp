@@ -1,5 +1,5 @@
 // moec-test-bundle OUT [weights=present|synthetic|none] [arch=A] [feature=F]
-//                      [files=FOLDER] [eos=ID] [flip=OFFSET] [cut=BYTES]
+//                      [target=cpu|cuda] [files=FOLDER] [eos=ID] [flip=OFFSET] [cut=BYTES]
 // Writes the toy bundle for the command line's tests. `files` carries the
 // tokenizer of a checkpoint folder, `eos` a generation_config.json; `flip` and
 // `cut` (from the end; negative offsets too) damage the finished file.
@@ -22,9 +22,10 @@ static void addFile(fb::ManifestT &m, const std::string &name, const std::string
 
 static BundleParts partsFor(std::map<std::string, std::string> &options) {
   std::string weights = options["weights"];
-  BundleParts parts = toyParts(weights == "synthetic" ? ToyWeights::Synthetic
-                               : weights == "none"    ? ToyWeights::None
-                                                      : ToyWeights::Present);
+  ToyWeights kind = weights == "synthetic" ? ToyWeights::Synthetic
+                    : weights == "none"    ? ToyWeights::None
+                                           : ToyWeights::Present;
+  BundleParts parts = options["target"] == "cuda" ? cudaToyParts(kind) : toyParts(kind);
   fb::ManifestT &m = parts.manifest;
   if (!options["arch"].empty())
     m.target->arch = options["arch"];
