@@ -35,6 +35,20 @@ double CostModel::getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers
   return inTurn * double(rowFlops) / rates.rowFlopsPerSecond;
 }
 
+std::optional<std::string> CostModel::refuseFewTiles(ArrayRef<Operation *> ops,
+                                                     uint64_t tiles) const {
+  double share = std::min(1.0, double(tiles) / rates.workers);
+  double together = rates.secondsPerLaunch + getSeconds(getCost(ops), share), apart = 0;
+  for (Operation *op : ops)
+    apart += rates.secondsPerLaunch + getSeconds(getCost({op}));
+  if (together <= apart)
+    return std::nullopt;
+  return llvm::formatv("{0} tiles for {1} workers take {2}, {3} kernels take {4}", tiles,
+                       uint64_t(rates.workers), formatSeconds(together), ops.size(),
+                       formatSeconds(apart))
+      .str();
+}
+
 std::optional<std::string> CostModel::refuseRowEpilogue(const KernelCost &cost,
                                                         uint64_t rows) const {
   uint64_t flops = cost.flops / std::max<uint64_t>(rows, 1);

@@ -28,6 +28,11 @@ public:
   /// Seconds of row-wise ops over `rows` rows by `workers` workers at most, without a launch.
   double getRowSeconds(uint64_t rowFlops, uint64_t rows, double workers) const;
 
+  /// Why these ops as one kernel of `tiles` tiles at most would be slower than each as a kernel of
+  /// its own with a tile for every worker, or nothing when it would not.
+  std::optional<std::string> refuseFewTiles(llvm::ArrayRef<mlir::Operation *> ops,
+                                            uint64_t tiles) const;
+
   /// Why a launch of their own is better for row-wise ops than to be the row epilogue of a product
   /// of `rows` rows (one worker, no launch), or nothing when it is not. `cost` is that of all rows.
   std::optional<std::string> refuseRowEpilogue(const KernelCost &cost, uint64_t rows) const;

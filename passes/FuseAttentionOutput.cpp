@@ -24,13 +24,17 @@ std::string refuseCost(moe::LatentAttentionOp attention, moe::HeadLinearOp produ
   uint64_t tokens = model.countRows(attention.getResult());
   double weight = double(getReadBytes(product)),
          context = 2.0 * double(moe::getBytes(attention.getResult().getType(), 1));
-  double again = double(tokens - 1) * weight / rates.bytesPerSecond;
+  // A tile has one head at least, so few heads leave workers idle.
+  double share = std::min(1.0, double(tokens * attention.getHeads()) / rates.workers);
+  double once = weight / rates.bytesPerSecond, together = double(tokens) * once / share;
   double saved = rates.secondsPerLaunch + double(tokens) * context / rates.bytesPerSecond;
-  if (again <= saved)
+  if (together <= once + saved)
     return "";
-  return llvm::formatv("each of {0} tokens would read {1} bytes of weight anew, {2}; a launch and "
-                       "the context's way through memory save {3}",
-                       tokens, uint64_t(weight), formatSeconds(again), formatSeconds(saved));
+  return llvm::formatv("{0} heads of {1} tokens read {2} bytes of weight for each token in {3}, a "
+                       "product of its own in {4}; a launch and the context's way through memory "
+                       "save {5}",
+                       attention.getHeads(), tokens, uint64_t(weight), formatSeconds(together),
+                       formatSeconds(once), formatSeconds(saved));
 }
 
 struct FuseAttentionOutput : impl::FuseAttentionOutputBase<FuseAttentionOutput> {

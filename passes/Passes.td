@@ -448,14 +448,15 @@ def FuseQueryAbsorb : ModulePass<"fuse-query-absorb"> {
     Requires absorbed attention (`absorb-latent`) and the module's `kern.target`.
 
         %0 = moe.linear %x, %q_b
-        %1 = moe.rope %0, %positions, %angles {heads = 2, ...}
-        %2 = moe.head_linear %1, %up {heads = 2, transposed = true, ...}
+        %1 = moe.rope %0, %positions, %angles {heads = 4, ...}
+        %2 = moe.head_linear %1, %up {heads = 4, transposed = true, ...}
         %3 = moe.latent_attention %2, %1, ...
 
         %r:2 = kern.group hero <head_matmul> { the first three ops; kern.yield %1, %2 } : ...
         %3 = moe.latent_attention %r#1, %r#0, ...
 
-    Refuses what the target refuses, and a query that is not made by a linear of its own.
+    Refuses what the target refuses, a query that is not made by a linear of its own, and heads so few that workers
+    would idle for longer than the launches take.
   }];
 }
 
@@ -463,8 +464,8 @@ def FuseAttentionOutput : ModulePass<"fuse-attention-output"> {
   let summary = "put attention, its value up-projection and the quantization of its result into one group";
   let description = [{
     Takes a latent attention, the head_linear of its result and the quantization of that: the context of a
-    head never goes through memory. Each token reads the up-projection anew, so at the function's `kern.bounds` that must
-    cost less than a launch and the context's way through memory. Of attention over expanded keys it takes
+    head never goes through memory. Each token reads the up-projection anew, by as many workers as it has heads at most, so
+    at the function's `kern.bounds` that must cost less than a launch and the context's way through memory. Of attention over expanded keys it takes
     the quantization.
 
     Requires the module's `kern.target` and arguments with a `moe.input` role; comes after `absorb-latent`.

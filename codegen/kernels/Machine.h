@@ -7,6 +7,7 @@
 namespace moec::codegen {
 
 struct Machine {
+  int64_t workers = 1;          // tiles that run at once
   int64_t vectorBytes = 32;     // widest vector register
   int64_t vectorRegisters = 16; // architectural vector registers
   int64_t level1Bytes = 32 << 10;

@@ -66,6 +66,21 @@ TEST_P(Attention, HeadProducts) {
   }
 }
 
+/// Every number of heads a tile may have, the last tile short.
+TEST_P(Attention, HeadsOfATile) {
+  bool wide = target == "cpu:x86-64-v4";
+  for (int64_t heads : {1, 2, 4, 8}) {
+    AttentionText attention{
+        .heads = 11, .latent = 72, .rope = 9, .nope = 5, .page = 7, .cache = cache};
+    attention.schedule = "{head_group = " + std::to_string(std::min<int64_t>(heads, wide ? 4 : 2)) +
+                         ", heads = " + std::to_string(heads) +
+                         ", positions = 16, vector = " + std::to_string(wide ? 16 : 8) + "}";
+    AttentionOutputText text{attention, /*rows=*/31, /*wOffset=*/8, /*wSize=*/19, "f8"};
+    KernelHarness harness(text.str(), {.tokens = 3, .sequences = 2}, target);
+    EXPECT_LE(harness.compare()[0], 2e-6) << heads;
+  }
+}
+
 /// 11 heads of 128 columns, in tiles of 8 and 3; a latent of several blocks and a tail.
 TEST_P(Attention, HeadProductsQuantized) {
   AttentionText attention{

@@ -180,9 +180,11 @@ struct HeadText {
 struct AttentionText {
   int64_t heads, latent, rope, nope, page;
   std::string cache = "f32";
+  std::string schedule = ""; // "{heads = 2, ...}"; empty: the target's choice
 
   std::string str() const {
     auto number = [](int64_t value) { return std::to_string(value); };
+    std::string chosen = schedule.empty() ? "" : "schedule = #kern.schedule<" + schedule + ">, ";
     std::string latents = "tensor<?x" + number(heads * latent) + "xf32>",
                 q = "tensor<?x" + number(heads * (nope + rope)) + "xf32>",
                 cacheType = "!moe.cache<" + number(latent + rope) + "x" + cache +
@@ -191,7 +193,8 @@ struct AttentionText {
                         ", tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>";
     return "kern.kernel @k(%l: " + latents + ", %q: " + q + ", %c: " + cacheType +
            ", %p: tensor<?xi32>, %s: tensor<?xi32>, %t: tensor<?x?xi32>) -> " + latents +
-           " attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, "
+           " attributes {" + chosen +
+           "hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, "
            "#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, "
            "#kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: " +
            number(heads * latent) + ", " + number(heads * (nope + rope)) + ", " +

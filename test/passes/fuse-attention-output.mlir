@@ -11,9 +11,9 @@ module attributes {kern.target = "test"} {
   // CHECK: %[[Y:.+]] = moe.head_linear %[[C]]
   // CHECK: %[[Z:.+]] = moe.quantize %[[Y]]
   // CHECK: kern.yield %[[Z]] : !moe.qtensor
-  func.func @fires(%l: tensor<?x16xf32> {moe.input = "hidden"}, %q: tensor<?x20xf32> {moe.input = "hidden"}, %up: tensor<140x8xf32>, %cache: !cache {moe.input = "cache"}, %positions: tensor<?xi32> {moe.input = "positions"}, %sequences: tensor<?xi32> {moe.input = "sequence_ids"}, %table: tensor<?x?xi32> {moe.input = "block_table"}) -> !quantized {
-    %c = moe.latent_attention %l, %q, %cache, %positions, %sequences, %table {heads = 2 : i64, rope_dim = 4 : i64, scale = 0.3 : f64} : (tensor<?x16xf32>, tensor<?x20xf32>, !cache, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x16xf32>
-    %y = moe.head_linear %c, %up {heads = 2 : i64, x_offset = 0 : i64, x_size = 8 : i64, w_offset = 6 : i64, w_size = 64 : i64, transposed = false} : (tensor<?x16xf32>, tensor<140x8xf32>) -> tensor<?x128xf32>
+  func.func @fires(%l: tensor<?x32xf32> {moe.input = "hidden"}, %q: tensor<?x40xf32> {moe.input = "hidden"}, %up: tensor<152x8xf32>, %cache: !cache {moe.input = "cache"}, %positions: tensor<?xi32> {moe.input = "positions"}, %sequences: tensor<?xi32> {moe.input = "sequence_ids"}, %table: tensor<?x?xi32> {moe.input = "block_table"}) -> !quantized {
+    %c = moe.latent_attention %l, %q, %cache, %positions, %sequences, %table {heads = 4 : i64, rope_dim = 4 : i64, scale = 0.3 : f64} : (tensor<?x32xf32>, tensor<?x40xf32>, !cache, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32xf32>
+    %y = moe.head_linear %c, %up {heads = 4 : i64, x_offset = 0 : i64, x_size = 8 : i64, w_offset = 6 : i64, w_size = 32 : i64, transposed = false} : (tensor<?x32xf32>, tensor<152x8xf32>) -> tensor<?x128xf32>
     %z = moe.quantize %y : (tensor<?x128xf32>) -> !quantized
     return %z : !quantized
   }

@@ -16,14 +16,40 @@ moe::MlaAttentionOp findMla(kern::KernelOp kernel) {
   return ops.empty() ? moe::MlaAttentionOp() : *ops.begin();
 }
 
-Candidate getLatentCandidate(kern::KernelOp kernel, const Machine &machine, int64_t group) {
+/// Whether the kernel's quantization, if it has one, allows tiles of so many heads.
+bool allowsHeads(kern::KernelOp kernel, int64_t heads) {
+  for (auto quantize : kernel.getBody().front().getOps<moe::QuantizeOp>())
+    if (auto product = quantize.getX().getDefiningOp<moe::HeadLinearOp>())
+      return HeadOutput::endsBlocks(product, quantize, heads);
+  return true;
+}
+
+/// The time of one token's tiles, in scores of one head: each tile fetches the context anew, and a
+/// register tile of few heads loads it more often; many heads a tile leave workers idle.
+double getLatentCost(int64_t allHeads, int64_t heads, int64_t group, const Machine &machine) {
+  constexpr double fetch = 0.5, load = 0.5;
+  int64_t tiles = llvm::divideCeil(allHeads, heads);
+  double rounds = double(llvm::divideCeil(tiles, machine.workers));
+  return rounds * (fetch + double(heads) * (1 + load / double(group)));
+}
+
+SmallVector<Candidate> getLatentCandidates(kern::KernelOp kernel, const Machine &machine) {
   auto op = findHero<moe::LatentAttentionOp>(kernel);
-  int64_t heads = std::min<int64_t>(kMostHeads, llvm::alignTo(op.getHeads(), group));
-  return {makeSchedule(kernel.getContext(), {{"vector", machine.floatLanes()},
-                                             {"heads", heads},
-                                             {"head_group", group},
-                                             {"positions", 16}}),
-          1};
+  int64_t allHeads = op.getHeads();
+  SmallVector<Candidate> candidates;
+  int64_t most = std::min<int64_t>(kMostHeads, llvm::PowerOf2Ceil(allHeads));
+  for (int64_t heads = most; heads; heads /= 2) {
+    // What not even the widest tile can do is refused when it is emitted.
+    if (heads < most && !allowsHeads(kernel, heads))
+      continue;
+    int64_t group = std::min(getTokenGroup(machine), heads);
+    candidates.push_back({makeSchedule(kernel.getContext(), {{"vector", machine.floatLanes()},
+                                                             {"heads", heads},
+                                                             {"head_group", group},
+                                                             {"positions", 16}}),
+                          getLatentCost(allHeads, heads, group, machine)});
+  }
+  return candidates;
 }
 
 Candidate getMlaCandidate(kern::KernelOp kernel, const Machine &machine, int64_t group) {
@@ -54,9 +80,9 @@ public:
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
-    int64_t group = getTokenGroup(machine);
-    return {findMla(kernel) ? getMlaCandidate(kernel, machine, group)
-                            : getLatentCandidate(kernel, machine, group)};
+    if (findMla(kernel))
+      return {getMlaCandidate(kernel, machine, getTokenGroup(machine))};
+    return getLatentCandidates(kernel, machine);
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {

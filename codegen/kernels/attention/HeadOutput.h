@@ -7,7 +7,7 @@
 // few.
 #pragma once
 
-#include "codegen/kernels/matmul/OperandReader.h"
+#include "codegen/kernels/matmul/DotTile.h"
 #include "codegen/kernels/rows/RowRef.h"
 
 #include <optional>
@@ -22,6 +22,9 @@ class HeadOutput {
 public:
   /// Why `op` cannot follow an attention, or nothing when it can.
   static std::optional<std::string> refuse(mlir::Operation *op);
+
+  /// Whether tiles of `heads` heads end with blocks of the quantization.
+  static bool endsBlocks(moe::HeadLinearOp product, moe::QuantizeOp quantize, int64_t heads);
 
   /// The product after `attention` in the kernel's body; null when the attention is alone. Reports
   /// an op that cannot follow it. Allocates workspace.
@@ -39,17 +42,14 @@ public:
 private:
   HeadOutput(TileFunction &tile, moe::HeadLinearOp op, moe::QuantizeOp quantize,
              OperandReader weight);
-  void stageContext(Load load);
-  void emitRows(mlir::Value row, mlir::Value lastRow, mlir::Value to);
-
   TileFunction &tile;
   mlir::ImplicitLocOpBuilder &b;
   moe::HeadLinearOp op;
-  moe::QuantizeOp quantize; // may be null
-  OperandReader weight;
+  moe::QuantizeOp quantize;    // may be null
   int64_t lanes, latent, size; // `size`: results of a head
-  mlir::Value context;         // [1, latent, to a whole chunk], in the weight's order
-  mlir::Value values;          // [heads * size, and some]
+  mlir::Value context;         // f32 [1, latent]
+  OperandReader weight;
+  DotTile dot; // sums: [1, heads * size]
 };
 
 } // namespace moec::codegen

@@ -37,6 +37,8 @@ DotTile::DotTile(TileFunction &tile, OperandReader x, OperandReader weight, DotS
   sums = tile.allocate({sizes.tokens + sizes.tokenGroup, sumsColumns ? sumsColumns : sizes.columns},
                        f32);
   streamed = tile.allocate({1, columns}, f32);
+  if (sizes.tokens == 1)
+    return;
   staged = tile.allocate({sizes.tokenGroup, padRow(depth)}, f32);
   panel = tile.allocate({sizes.columns, padRow(depth)}, f32);
 }
@@ -48,6 +50,8 @@ static Value shift(ImplicitLocOpBuilder &b, Value index, Value by) {
 void DotTile::emit(const Range &range) {
   auto &b = tile.b;
   OperandReader selected = range.expert ? weight.select(range.expert) : weight;
+  if (sizes.tokens == 1)
+    return emitStream(range, selected);
   Value single =
       arith::CmpIOp::create(b, arith::CmpIPredicate::eq, range.numTokens, constantIndex(b, 1));
   auto branch = scf::IfOp::create(b, single, /*withElseRegion=*/true);

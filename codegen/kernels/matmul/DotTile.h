@@ -18,7 +18,7 @@ namespace moec::codegen {
 struct DotSizes {
   int64_t lanes;      // f32 in a vector
   int64_t columns;    // output columns (weight rows) of a tile; a multiple of `rows`
-  int64_t tokens;     // tokens of a tile at most
+  int64_t tokens;     // tokens of a tile at most; with 1 only the first way exists
   int64_t rows;       // weight rows of a register tile, a power of two
   int64_t tokenGroup; // tokens of a register tile, a power of two; rows * tokenGroup <= lanes
   int64_t depth;      // K of a panel, a multiple of scale blocks and chunks

@@ -44,6 +44,7 @@ constexpr llvm::StringLiteral kLevel4[] = {"avx512f", "avx512bw", "avx512cd", "a
 /// Fills registers, caches and rates from the table row and the features.
 static void describe(Cpu &cpu, const KnownCpu &known, bool wide, double cores,
                      llvm::function_ref<bool(llvm::StringRef)> has) {
+  cpu.machine.workers = int64_t(cores);
   cpu.machine.vectorBytes = wide ? 64 : 32;
   cpu.machine.vectorRegisters = wide ? 32 : 16;
   cpu.machine.level1Bytes = known.level1Kib << 10;
