@@ -55,6 +55,8 @@ std::optional<std::string> match(moe::ExpertsOp experts, Match &found) {
     return "what is added to the experts' result is no feed-forward network";
   if (found.gate.getX() != experts.getX() || found.up.getX() != experts.getX())
     return "the shared experts read another input";
+  if (found.gate.getBias() || found.up.getBias() || found.down.getBias())
+    return "a linear of the shared experts has a bias; experts have none";
   for (Operation *op : {found.gate.getOperation(), found.up.getOperation(),
                         found.swiglu.getOperation(), found.down.getOperation()})
     if (!op->hasOneUse())

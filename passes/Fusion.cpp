@@ -20,7 +20,8 @@ std::optional<kern::Hero> moec::passes::getHero(Operation *op) {
       .Case<moe::LinearOp>([](auto) { return Hero::Matmul; })
       .Case<moe::GroupedLinearOp>([](auto) { return Hero::GroupedMatmul; })
       .Case<moe::HeadLinearOp>([](auto) { return Hero::HeadMatmul; })
-      .Case<moe::LatentAttentionOp, moe::MlaAttentionOp>([](auto) { return Hero::Attention; })
+      .Case<moe::AttentionOp, moe::LatentAttentionOp, moe::MlaAttentionOp>(
+          [](auto) { return Hero::Attention; })
       .Case<moe::GateOp>([](auto) { return Hero::Routing; })
       .Case<moe::PermuteOp>([](auto) { return Hero::Permutation; })
       .Case<moe::AddOp, moe::SwigluOp, moe::ConcatOp, moe::DequantizeOp>(

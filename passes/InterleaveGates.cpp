@@ -83,6 +83,9 @@ struct InterleaveGates : impl::InterleaveGatesBase<InterleaveGates> {
   std::optional<std::string> refuse(moe::WeightOp weight, ArrayRef<GatedGroup> groups,
                                     unsigned uses) {
     int64_t block = groups.front().block, columns = groups.front().columns;
+    for (const GatedGroup &gated : groups)
+      if (auto linear = dyn_cast<moe::LinearOp>(gated.product); linear && linear.getBias())
+        return "the product has a bias, whose elements would have to follow the rows";
     if (block == 0)
       return "the target reads gates and what they gate from two places";
     auto concat = dyn_cast<moe::ConcatAttr>(weight.getRecipe());

@@ -41,8 +41,10 @@ static std::string describeHero(Operation *op) {
     return getSizes(moe::getShape(weight.getType())) + "_" + getElementName(weight.getType());
   };
   return llvm::TypeSwitch<Operation *, std::string>(op)
-      .Case<moe::LinearOp, moe::GroupedLinearOp>(
-          [&](auto linear) { return weightName(linear.getWeight()); })
+      .Case([&](moe::LinearOp linear) {
+        return (linear.getBias() ? "bias_" : "") + weightName(linear.getWeight());
+      })
+      .Case([&](moe::GroupedLinearOp linear) { return weightName(linear.getWeight()); })
       .Case([](moe::HeadLinearOp linear) {
         int64_t results = getColumns(linear.getResult()) / int64_t(linear.getHeads());
         return getSizes({int64_t(linear.getHeads()), results, int64_t(linear.getXSize())}) + "_" +
@@ -52,6 +54,12 @@ static std::string describeHero(Operation *op) {
         int64_t width = getColumns(attention.getCache());
         return getSizes({int64_t(attention.getHeads()), width}) + "_" +
                getElementName(attention.getCache().getType());
+      })
+      .Case([](moe::AttentionOp attention) {
+        return "kv_" +
+               getSizes({int64_t(attention.getHeads()), int64_t(attention.getKvHeads()),
+                         int64_t(attention.getKeyDim()), int64_t(attention.getValueDim())}) +
+               "_" + getElementName(attention.getCache().getType());
       })
       .Case([](moe::MlaAttentionOp attention) {
         return "mla_" +

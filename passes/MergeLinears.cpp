@@ -1,4 +1,4 @@
-// Linears that read one input become one over the concatenated weight, and
+// Linears that read one input become one over the concatenated weight (and bias), and
 // slices of its result: fewer launches, and one longer stream of weights.
 // Candidates of all functions are collected first, because a weight may be
 // merged only when every use of it is merged in the same way.
@@ -8,6 +8,8 @@
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/MapVector.h"
+
+#include <numeric>
 
 using namespace mlir;
 
@@ -19,62 +21,89 @@ namespace {
 
 constexpr llvm::StringLiteral kPass = "merge-linears";
 
-/// A linear or grouped linear whose weight is a param.
+/// A linear or grouped linear whose weight, and bias if it has one, are params.
 struct Part {
   Operation *op;
-  Value param;
-  StringAttr weight; // symbol
-  Type weightType;
+  moe::ParamOp weight;
+  moe::ParamOp bias; // null: none
 
   bool isGrouped() const { return isa<moe::GroupedLinearOp>(op); }
   /// Axis of the weight's output features.
   unsigned getAxis() const { return isGrouped() ? 1 : 0; }
-  int64_t getColumns() const { return moe::getShape(weightType)[getAxis()]; }
+  Type getType() const { return moe::ParamOp(weight).getType(); }
+  int64_t getColumns() const { return moe::getShape(getType())[getAxis()]; }
+  SmallVector<StringAttr, 2> getSymbols() const {
+    SmallVector<StringAttr, 2> symbols;
+    for (moe::ParamOp param : {weight, bias})
+      if (param)
+        symbols.push_back(param.getWeightAttr().getAttr());
+    return symbols;
+  }
 };
 
 /// Parts that become one, in the order of their rows in the joined weight.
 using Group = SmallVector<Part, 3>;
 
 std::optional<Part> matchPart(Operation *op) {
-  Value weight;
-  if (auto linear = dyn_cast<moe::LinearOp>(op))
+  Value weight, bias;
+  if (auto linear = dyn_cast<moe::LinearOp>(op)) {
     weight = linear.getWeight();
-  else if (auto linear = dyn_cast<moe::GroupedLinearOp>(op))
+    bias = linear.getBias();
+  } else if (auto linear = dyn_cast<moe::GroupedLinearOp>(op)) {
     weight = linear.getWeight();
-  auto param = weight ? weight.getDefiningOp<moe::ParamOp>() : moe::ParamOp();
-  if (!param)
+  }
+  auto getParam = [](Value value) {
+    return value ? value.getDefiningOp<moe::ParamOp>() : moe::ParamOp();
+  };
+  Part part{op, getParam(weight), getParam(bias)};
+  if (!part.weight || (bias && !part.bias))
     return std::nullopt;
-  return Part{op, param, param.getWeightAttr().getAttr(), weight.getType()};
+  return part;
 }
 
 bool isRouter(const Part &part) {
   return llvm::any_of(part.op->getUsers(), [](Operation *user) { return isa<moe::GateOp>(user); });
 }
 
-/// The weight's type with another number of output features.
-Type withColumns(const Part &part, int64_t columns) {
-  SmallVector<int64_t> shape(moe::getShape(part.weightType));
-  shape[part.getAxis()] = columns;
-  if (auto scheme = moe::getScheme(part.weightType))
+/// A weight's type with another size of one axis.
+Type withSize(Type type, unsigned axis, int64_t size) {
+  SmallVector<int64_t> shape(moe::getShape(type));
+  shape[axis] = size;
+  if (auto scheme = moe::getScheme(type))
     return moe::QTensorType::get(scheme.getContext(), shape, scheme);
-  return cast<RankedTensorType>(part.weightType).clone(shape);
+  return cast<RankedTensorType>(type).clone(shape);
 }
 
-/// Same kind of product, same operands but the weight, same scheme.
-bool areAlike(const Part &a, const Part &b) {
+/// Same kind of product, same operands but weight and bias, same scheme.
+bool areAlikeButBias(const Part &a, const Part &b) {
   if (a.op->getName() != b.op->getName() || a.op->getBlock() != b.op->getBlock() ||
       a.op->getAttrDictionary() != b.op->getAttrDictionary() ||
-      withColumns(a, 1) != withColumns(b, 1))
+      withSize(a.getType(), a.getAxis(), 1) != withSize(b.getType(), b.getAxis(), 1))
     return false;
-  return llvm::all_of(llvm::zip(a.op->getOperands(), b.op->getOperands()), [&](auto pair) {
-    auto [left, right] = pair;
-    return left == right || (left == a.param && right == b.param);
-  });
+  auto getOthers = [](const Part &part) {
+    SmallVector<Value> others(part.op->getOperands());
+    llvm::erase_if(others, [&](Value operand) {
+      auto param = operand.getDefiningOp<moe::ParamOp>();
+      return param && (param == part.weight || param == part.bias);
+    });
+    return others;
+  };
+  return getOthers(a) == getOthers(b);
+}
+
+/// Why the biases of two parts cannot be joined, or nothing.
+std::optional<std::string> refuseBias(const Part &a, const Part &b) {
+  if (!a.bias != !b.bias)
+    return "only one of it and another linear of this input has a bias";
+  if (a.bias && withSize(moe::ParamOp(a.bias).getType(), 0, 1) !=
+                    withSize(moe::ParamOp(b.bias).getType(), 0, 1))
+    return "its bias and that of another linear of this input are of two types";
+  return std::nullopt;
 }
 
 /// True when the part's rows fill whole blocks, so that another part may follow.
 bool endsOnBlockEdge(const Part &part) {
-  moe::QuantSchemeAttr scheme = moe::getScheme(part.weightType);
+  moe::QuantSchemeAttr scheme = moe::getScheme(part.getType());
   if (!scheme)
     return true;
   int64_t block = scheme.getBlock()[0];
@@ -101,17 +130,28 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
       std::optional<Part> part = matchPart(op);
       if (!part)
         return;
-      SmallVector<Group, 2> &candidates = byInput[op->getOperand(0)];
-      auto *group = llvm::find_if(
-          candidates, [&](const Group &group) { return areAlike(group.front(), *part); });
-      if (group == candidates.end())
-        group = &candidates.emplace_back();
-      group->push_back(*part);
+      add(byInput[op->getOperand(0)], *part);
     });
     for (auto &[input, candidates] : byInput)
       for (Group &group : candidates)
         if (std::optional<Group> parts = select(group))
           groups.push_back(std::move(*parts));
+  }
+
+  /// Adds the part to the candidates that it could be joined with.
+  static void add(SmallVector<Group, 2> &candidates, const Part &part) {
+    std::optional<std::string> reason;
+    for (Group &group : candidates) {
+      if (!areAlikeButBias(group.front(), part))
+        continue;
+      auto refused = refuseBias(group.front(), part);
+      if (!refused)
+        return group.push_back(part);
+      reason = refused;
+    }
+    if (reason)
+      reportRefusal(part.op, kPass, *reason);
+    candidates.emplace_back().push_back(part);
   }
 
   /// The parts of `group` that can be joined, the one that ends inside a block last.
@@ -125,7 +165,8 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
     }
     for (const Part &part : llvm::drop_begin(ragged, std::min<size_t>(1, ragged.size())))
       reportRefusal(part.op, kPass,
-                    "weight @" + part.weight.str() + " has " + std::to_string(part.getColumns()) +
+                    "weight @" + part.getSymbols()[0].str() + " has " +
+                        std::to_string(part.getColumns()) +
                         " rows, which end inside a block of its scheme, and so does another "
                         "weight of this input");
     if (!ragged.empty())
@@ -138,7 +179,8 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
   static std::string getKey(const Group &group) {
     std::string key;
     for (const Part &part : group)
-      key += part.weight.str() + '\n';
+      for (StringAttr symbol : part.getSymbols())
+        key += symbol.str() + '\n';
     return key;
   }
 
@@ -148,43 +190,52 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
     keys.clear();
     for (const Group &group : groups)
       for (const Part &part : group)
-        ++keys[part.weight][getKey(group)];
+        for (StringAttr symbol : part.getSymbols())
+          ++keys[symbol][getKey(group)];
   }
 
   bool isAllowed(const Group &group) {
     std::string key = getKey(group);
-    for (const Part &part : group) {
-      const auto &counts = keys[part.weight];
-      if (counts.size() == 1 && counts.begin()->second == uses[part.weight])
-        continue;
-      reportRefusal(part.op, kPass,
-                    "weight @" + part.weight.str() + " is used elsewhere in another way");
-      return false;
-    }
+    for (const Part &part : group)
+      for (StringAttr symbol : part.getSymbols()) {
+        const auto &counts = keys[symbol];
+        if (counts.size() == 1 && counts.begin()->second == uses[symbol])
+          continue;
+        reportRefusal(part.op, kPass,
+                      "weight @" + symbol.str() + " is used elsewhere in another way");
+        return false;
+      }
     return true;
   }
 
+  /// The weights of the group: "layers.0.q_k_v" of "layers.0.q", "layers.0.k" and "layers.0.v".
   moe::WeightOp getMergedWeight(const Group &group, SymbolTable &symbols) {
-    moe::WeightOp &weight = merged[getKey(group)];
+    std::string name;
+    for (const Part &part : group) {
+      StringRef full = part.getSymbols()[0].getValue();
+      name += name.empty() ? full.str() : "_" + full.substr(full.rfind('.') + 1).str();
+    }
+    return getMerged(group, &Part::weight, group.front().getAxis(), name, symbols);
+  }
+
+  /// What `param` is in each part, joined along `axis`.
+  moe::WeightOp getMerged(const Group &group, moe::ParamOp Part::*param, unsigned axis,
+                          StringRef name, SymbolTable &symbols) {
+    moe::WeightOp &weight = merged[(name + "\n" + getKey(group)).str()];
     if (weight)
       return weight;
     SmallVector<Attribute> recipes;
-    std::string name;
     SmallVector<int64_t> sizes;
-    int64_t columns = 0;
     moe::WeightOp last;
     for (const Part &part : group) {
-      last = symbols.lookup<moe::WeightOp>(part.weight);
+      last = symbols.lookup<moe::WeightOp>(moe::ParamOp(part.*param).getWeightAttr().getAttr());
       recipes.push_back(last.getRecipe());
-      StringRef full = part.weight.getValue();
-      name += name.empty() ? full.str() : "_" + full.substr(full.rfind('.') + 1).str();
       sizes.push_back(part.getColumns());
-      columns += part.getColumns();
     }
     OpBuilder builder(last);
-    weight = moe::WeightOp::create(
-        builder, last.getLoc(), name, withColumns(group.front(), columns),
-        moe::ConcatAttr::get(&getContext(), group.front().getAxis(), sizes, recipes));
+    Type type = withSize(last.getType(), axis, std::reduce(sizes.begin(), sizes.end()));
+    weight = moe::WeightOp::create(builder, last.getLoc(), name, type,
+                                   moe::ConcatAttr::get(&getContext(), axis, sizes, recipes));
     symbols.insert(weight);
     return weight;
   }
@@ -200,10 +251,16 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
     }
     OpBuilder builder(first);
     Location loc = FusedLoc::get(&getContext(), locations);
-    Value param = moe::ParamOp::create(builder, loc, weight.getType(),
-                                       FlatSymbolRefAttr::get(weight.getSymNameAttr()));
     IRMapping mapping;
-    mapping.map(group.front().param, param);
+    auto replace = [&](moe::ParamOp part, moe::WeightOp whole) {
+      mapping.map(part.getResult(),
+                  moe::ParamOp::create(builder, loc, whole.getType(),
+                                       FlatSymbolRefAttr::get(whole.getSymNameAttr())));
+    };
+    replace(group.front().weight, weight);
+    if (group.front().bias)
+      replace(group.front().bias, getMerged(group, &Part::bias, /*axis=*/0,
+                                            (weight.getSymName() + ".bias").str(), symbols));
     auto firstType = cast<RankedTensorType>(group.front().op->getResult(0).getType());
     int64_t columns = moe::getShape(weight.getType())[group.front().getAxis()];
     Operation *joined = builder.clone(*group.front().op, mapping);

@@ -177,7 +177,7 @@ def MergeLinears : ModulePass<"merge-linears"> {
   let description = [{
     Linears, or grouped linears with the same routing, that read one input through weights of one
     scheme become one over the concatenated weight (`#moe.concat`), and slices of its result: q_a with kv_a, gate
-    with up. Slices of a part become slices of the whole.
+    with up, q with k and v. Biases are concatenated too. Slices of a part become slices of the whole.
 
     Requires nothing; `remove-dead-weights` then removes the parts.
 
@@ -189,8 +189,9 @@ def MergeLinears : ModulePass<"merge-linears"> {
         %0 = moe.slice %y {offset = 0}
         %1 = moe.slice %y {offset = 128}
 
-    Refuses a second part that ends inside a block of the scheme (one may, and comes last), a weight that
-    is used elsewhere in another way (it would be stored twice), and a router, which belongs in the gate's kernel.
+    Refuses a second part that ends inside a block of the scheme (one may, and comes last), a weight or bias that
+    is used elsewhere in another way (it would be stored twice), biases that only some have or that are of two
+    types, and a router, which belongs in the gate's kernel.
   }];
 }
 

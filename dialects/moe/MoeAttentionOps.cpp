@@ -17,6 +17,31 @@ LogicalResult CacheAppendOp::verify() {
 }
 Value CacheAppendOp::getRowSource(unsigned) { return getRows(); }
 
+LogicalResult AttentionOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads(), key = getKeyDim(), value = getValueDim();
+  if (heads < 1 || kvHeads < 1 || key < 1 || value < 1)
+    return emitOpError() << "heads (" << heads << "), kv_heads (" << kvHeads << "), key_dim ("
+                         << key << ") and value_dim (" << value << ") must be positive";
+  if (heads % kvHeads)
+    return emitOpError() << "heads (" << heads << ") must be a multiple of kv_heads (" << kvHeads
+                         << ")";
+  int64_t width = cast<CacheType>(getCache().getType()).getWidth();
+  if (width != kvHeads * (key + value))
+    return emitOpError() << "cache width (" << width
+                         << ") must be kv_heads * (key_dim + value_dim) = "
+                         << kvHeads * (key + value);
+  int64_t columns = getShape(getQ().getType()).back();
+  if (columns != heads * key)
+    return emitOpError() << "q columns (" << columns
+                         << ") must be heads * key_dim = " << heads * key;
+  int64_t results = getShape(getType()).back();
+  if (results != heads * value)
+    return emitOpError() << "result columns (" << results
+                         << ") must be heads * value_dim = " << heads * value;
+  return success();
+}
+bool AttentionOp::isRowwise() { return false; }
+
 LogicalResult MlaAttentionOp::verify() {
   auto weight = getShape(getUpWeight().getType());
   auto cache = cast<CacheType>(getCache().getType());

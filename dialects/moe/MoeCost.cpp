@@ -30,10 +30,13 @@ uint64_t RopeOp::getFlops(uint64_t rows, uint64_t, uint64_t) {
   return 3 * rows * getHeads() * getRope().getDim();
 }
 uint64_t LinearOp::getFlops(uint64_t rows, uint64_t, uint64_t) {
-  return 2 * rows * columns(getX()) * columns(getResult());
+  return (2 * columns(getX()) + (getBias() ? 1 : 0)) * rows * columns(getResult());
 }
 uint64_t HeadLinearOp::getFlops(uint64_t rows, uint64_t, uint64_t) {
   return 2 * rows * getHeads() * getWSize() * columns(getWeight());
+}
+uint64_t AttentionOp::getFlops(uint64_t rows, uint64_t context, uint64_t) {
+  return 2 * rows * context * getHeads() * (getKeyDim() + getValueDim());
 }
 uint64_t MlaAttentionOp::getFlops(uint64_t rows, uint64_t context, uint64_t sequences) {
   uint64_t perPair = 2 * getHeads() * (getNopeDim() + getRopeDim() + getVDim());

@@ -84,19 +84,36 @@ def Moe_YarnAttr : Moe_Attr<"Yarn", "yarn"> {
   let genVerifyDecl = 1;
 }
 
+def Moe_Llama3Attr : Moe_Attr<"Llama3", "llama3"> {
+  let summary = "the frequency scaling of Llama 3.1";
+  let description = [{
+    With `original_context` / wavelength turns over the original context: a pair of fewer than
+    `low_freq_factor` turns is slowed down by `factor`, one of more than `high_freq_factor` is left as it is,
+    and between the two the frequencies are blended linearly in the turns.
+  }];
+  let parameters = (ins "::moec::moe::Real":$factor, "::moec::moe::Real":$low_freq_factor,
+                        "::moec::moe::Real":$high_freq_factor, "int64_t":$original_context);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Moe_RopeAttr : Moe_Attr<"Rope", "rope"> {
   let summary = "a rotary position embedding";
   let description = [{
     `dim` elements rotate as dim/2 pairs: neighbours (interleaved) or (i, i + dim/2)
-    (half). Pair j turns by position * theta^(-2j/dim), changed by `scaling`.
+    (half). Pair j turns by position * theta^(-2j/dim), changed by `scaling`: `#moe.yarn` or `#moe.llama3`.
     Results keep the layout of the input, except that `interleaved` follows the
     published DeepSeek code: pairs (2j, 2j+1) are rotated in place.
   }];
   let parameters = (ins "int64_t":$dim, "::moec::moe::Real":$theta,
                         EnumParameter<Moe_RopeLayout>:$layout,
-                        OptionalParameter<"::moec::moe::YarnAttr">:$scaling);
+                        OptionalParameter<"::mlir::Attribute">:$scaling);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// What cos and sin are multiplied by.
+    double getAttentionFactor();
+  }];
 }
 
 // A weight's recipe: a tree of pure packing steps over checkpoint tensors. The

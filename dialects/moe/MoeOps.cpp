@@ -79,8 +79,12 @@ LogicalResult RmsNormOp::verify() {
   if (getX().getType() != getType())
     return emitOpError() << "x " << getX().getType() << " and result " << getType()
                          << " must have one type";
-  return verifySame(*this, "weight size", getShape(getWeight().getType())[0], "x columns",
-                    getShape(getX().getType()).back());
+  int64_t columns = getShape(getX().getType()).back(), heads = getHeads();
+  if (heads < 1 || columns % heads)
+    return emitOpError() << "x columns (" << columns << ") must be a multiple of heads (" << heads
+                         << ")";
+  return verifySame(*this, "weight size", getShape(getWeight().getType())[0],
+                    heads == 1 ? "x columns" : "columns of a head", columns / heads);
 }
 
 LogicalResult SliceOp::verify() {
@@ -168,6 +172,9 @@ LogicalResult LinearOp::verify() {
   auto weight = getShape(getWeight().getType());
   if (failed(verifySame(*this, "x columns", getShape(getX().getType()).back(), "weight columns",
                         weight[1])))
+    return failure();
+  if (getBias() && failed(verifySame(*this, "bias size", getShape(getBias().getType())[0],
+                                     "weight rows", weight[0])))
     return failure();
   return verifySame(*this, "weight rows", weight[0], "result columns", getShape(getType()).back());
 }

@@ -70,8 +70,12 @@ def Moe_AddOp : Moe_ComputeOp<"add", [], [SameOperandsAndResultType, Commutative
 
 def Moe_RmsNormOp : Moe_ComputeOp<"rms_norm"> {
   let summary = "root mean square normalisation of each row";
-  let description = "x [T, H], weight [H] -> x / sqrt(mean(x^2) + epsilon) * weight.";
-  let arguments = (ins Moe_Rows:$x, Moe_Vector:$weight, F64Attr:$epsilon);
+  let description = [{
+    x [T, heads * H], weight [H] -> x / sqrt(mean(x^2) + epsilon) * weight, for each head's H columns by
+    themselves.
+  }];
+  let arguments = (ins Moe_Rows:$x, Moe_Vector:$weight, F64Attr:$epsilon,
+                       DefaultValuedAttr<I64Attr, "1">:$heads);
   let results = (outs Moe_Rows:$result);
 }
 
@@ -149,8 +153,9 @@ def Moe_LinearOp : Moe_ComputeOp<"linear", ["isRowwise"]> {
   let description = [{
     x [T, K] (float or quantized [1, 128]), weight [N, K] of any scheme -> [T, N].
     Quantized operands stand for code * scale; products are summed in f32 or better.
+    `bias` [N], when given, is added to the sum.
   }];
-  let arguments = (ins Moe_AnyRows:$x, Moe_Matrix:$weight);
+  let arguments = (ins Moe_AnyRows:$x, Moe_Matrix:$weight, Optional<Moe_Vector>:$bias);
   let results = (outs Moe_Rows:$result);
 }
 
@@ -184,6 +189,20 @@ def Moe_CacheAppendOp : Moe_ComputeOp<"cache_append", ["getRowSource"]> {
   let arguments = (ins Moe_Cache:$cache, Moe_Rows:$rows, Moe_Ints:$positions,
                        Moe_Ints:$sequences, Moe_BlockTable:$block_table);
   let results = (outs Moe_Cache:$result);
+}
+
+def Moe_AttentionOp : Moe_ComputeOp<"attention", ["isRowwise"]> {
+  let summary = "attention over cached keys and values, heads in groups that share them";
+  let description = [{
+    q [T, heads * key_dim], already rotated; cache rows [keys: kv_heads * key_dim | values: kv_heads * value_dim].
+    Query head h reads key and value of head h / (heads / kv_heads). The token at position p attends to rows
+    0..p of its sequence; softmax of scale * q.k. Result [T, heads * value_dim].
+  }];
+  let arguments = (ins Moe_Rows:$q, Moe_Cache:$cache,
+                       Moe_Ints:$positions, Moe_Ints:$sequences, Moe_BlockTable:$block_table,
+                       I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$key_dim, I64Attr:$value_dim,
+                       F64Attr:$scale);
+  let results = (outs Moe_Rows:$result);
 }
 
 def Moe_MlaAttentionOp : Moe_ComputeOp<"mla_attention", ["isRowwise"]> {

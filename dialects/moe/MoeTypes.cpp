@@ -47,21 +47,40 @@ LogicalResult YarnAttr::verify(function_ref<InFlightDiagnostic()> emitError, Rea
     return emitError() << "yarn factor must be at least 1; got " << factor;
   if (originalContext < 1)
     return emitError() << "yarn original_context must be positive; got " << originalContext;
-  if (betaFast <= betaSlow)
-    return emitError() << "yarn beta_fast must exceed beta_slow; got " << betaFast << " and "
-                       << betaSlow;
+  if (betaSlow <= 0.0 || betaFast < betaSlow)
+    return emitError() << "yarn beta_fast must be at least beta_slow, and that above 0; got "
+                       << betaFast << " and " << betaSlow;
   if (attentionFactor <= 0)
     return emitError() << "yarn attention_factor must be positive; got " << attentionFactor;
   return success();
 }
 
+LogicalResult Llama3Attr::verify(function_ref<InFlightDiagnostic()> emitError, Real factor,
+                                 Real lowFreqFactor, Real highFreqFactor, int64_t originalContext) {
+  if (factor < 1.0)
+    return emitError() << "llama3 factor must be at least 1; got " << factor;
+  if (lowFreqFactor <= 0.0 || highFreqFactor <= lowFreqFactor)
+    return emitError() << "llama3 high_freq_factor must exceed low_freq_factor, and that 0; got "
+                       << highFreqFactor << " and " << lowFreqFactor;
+  if (originalContext < 1)
+    return emitError() << "llama3 original_context must be positive; got " << originalContext;
+  return success();
+}
+
 LogicalResult RopeAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t dim,
-                               Real theta, RopeLayout, YarnAttr) {
+                               Real theta, RopeLayout, Attribute scaling) {
   if (dim <= 0 || dim % 2)
     return emitError() << "rope dim must be even and positive; got " << dim;
   if (theta <= 0)
     return emitError() << "rope theta must be positive; got " << theta;
+  if (scaling && !isa<YarnAttr, Llama3Attr>(scaling))
+    return emitError() << "rope scaling must be moe.yarn or moe.llama3; got " << scaling;
   return success();
+}
+
+double RopeAttr::getAttentionFactor() {
+  auto yarn = dyn_cast_or_null<YarnAttr>(getScaling());
+  return yarn ? double(yarn.getAttentionFactor()) : 1.0;
 }
 
 LogicalResult StackAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef pattern,

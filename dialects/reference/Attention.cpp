@@ -1,4 +1,4 @@
-// The paged cache, and attention over it in its two forms.
+// The paged cache, and attention over it: over keys and values, and over latents in its two forms.
 #include "dialects/reference/Scope.h"
 #include "dialects/reference/SmallFloat.h"
 
@@ -77,6 +77,36 @@ Results moec::reference::evaluate(moe::CacheAppendOp op, Scope &in) {
     }
   }
   return results(std::move(cache));
+}
+
+Results moec::reference::evaluate(moe::AttentionOp op, Scope &in) {
+  if (auto error = checkSameRows(op, in, {op.getQ(), op.getPositions(), op.getSequences()}))
+    return error;
+  const Tensor &q = in.tensor(op.getQ());
+  const Cache &cache = in.cache(op.getCache());
+  const Ints &positions = in.ints(op.getPositions()), &sequences = in.ints(op.getSequences());
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), group = heads / kvHeads;
+  int64_t keyDim = op.getKeyDim(), valueDim = op.getValueDim();
+  double scale = op.getScale().convertToDouble();
+  Tensor result({q.rows(), heads * valueDim});
+  for (int64_t t = 0; t < q.rows(); ++t) {
+    auto slots = BlockTable(op, in.ints(op.getBlockTable()), cache)
+                     .getSlots(sequences.data[t], positions.data[t]);
+    if (!slots)
+      return slots.takeError();
+    for (int64_t h = 0; h < heads; ++h) {
+      int64_t keys = h / group * keyDim, values = kvHeads * keyDim + h / group * valueDim;
+      std::vector<double> weights;
+      for (int64_t slot : *slots)
+        weights.push_back(scale * dot(q.row(t) + h * keyDim, cache.rows.row(slot) + keys, keyDim));
+      softmax(weights);
+      double *out = result.row(t) + h * valueDim;
+      for (auto [slot, weight] : llvm::zip(*slots, weights))
+        for (int64_t i = 0; i < valueDim; ++i)
+          out[i] += weight * cache.rows.at(slot, values + i);
+    }
+  }
+  return results(result);
 }
 
 Results moec::reference::evaluate(moe::MlaAttentionOp op, Scope &in) {

@@ -135,8 +135,8 @@ Expected<Values> Interpreter::evaluateMoe(mlir::Operation &op, Scope &scope) {
           .Case<moe::EmbeddingOp, moe::GatherRowsOp, moe::AddOp, moe::RmsNormOp, moe::SwigluOp,
                 moe::SliceOp, moe::DeinterleaveOp, moe::ConcatOp, moe::RopeOp, moe::QuantizeOp,
                 moe::DequantizeOp, moe::LinearOp, moe::HeadLinearOp, moe::CacheAppendOp,
-                moe::MlaAttentionOp, moe::LatentAttentionOp, moe::GateOp, moe::ExpertsOp,
-                moe::PermuteOp, moe::GroupedLinearOp, moe::CombineOp>(
+                moe::AttentionOp, moe::MlaAttentionOp, moe::LatentAttentionOp, moe::GateOp,
+                moe::ExpertsOp, moe::PermuteOp, moe::GroupedLinearOp, moe::CombineOp>(
               [&](auto known) { return evaluate(known, scope); })
           .Default([](mlir::Operation *other) {
             return makeError(other, "only ops of moe and kern can be interpreted");

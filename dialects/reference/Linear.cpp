@@ -13,10 +13,11 @@ double moec::reference::dot(const double *x, const double *y, int64_t size) {
 
 Results moec::reference::evaluate(moe::LinearOp op, Scope &in) {
   const Tensor &x = in.tensor(op.getX()), &weight = in.tensor(op.getWeight());
+  const Tensor *bias = op.getBias() ? &in.tensor(op.getBias()) : nullptr;
   Tensor result({x.rows(), weight.rows()});
   for (int64_t t = 0; t < x.rows(); ++t)
     for (int64_t n = 0; n < weight.rows(); ++n)
-      result.at(t, n) = dot(x.row(t), weight.row(n), x.columns());
+      result.at(t, n) = dot(x.row(t), weight.row(n), x.columns()) + (bias ? bias->data[n] : 0);
   return results(result);
 }
 

@@ -101,7 +101,7 @@ Role InputMaker::findRole(mlir::OpOperand &use) {
       .Case([&](moe::RopeOp op) {
         return value == op.getPositions() ? Role::Positions : Role::Plain;
       })
-      .Case<moe::CacheAppendOp, moe::MlaAttentionOp, moe::LatentAttentionOp>(
+      .Case<moe::CacheAppendOp, moe::AttentionOp, moe::MlaAttentionOp, moe::LatentAttentionOp>(
           [&](auto op) { return findCacheRole(op, value); })
       .Case([&](moe::GatherRowsOp op) {
         return value == op.getRows() ? Role::OutputRows : Role::Plain;

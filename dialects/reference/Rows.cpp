@@ -46,11 +46,14 @@ Results moec::reference::evaluate(moe::RmsNormOp op, Scope &in) {
   const Tensor &weight = in.tensor(op.getWeight());
   Tensor x = in.tensor(op.getX());
   double epsilon = op.getEpsilon().convertToDouble();
-  for (int64_t t = 0; t < x.rows(); ++t) {
-    double meanSquare = dot(x.row(t), x.row(t), x.columns()) / double(x.columns());
-    for (int64_t i = 0; i < x.columns(); ++i)
-      x.at(t, i) = x.at(t, i) / std::sqrt(meanSquare + epsilon) * weight.data[i];
-  }
+  int64_t heads = op.getHeads(), columns = x.columns() / heads;
+  for (int64_t t = 0; t < x.rows(); ++t)
+    for (int64_t h = 0; h < heads; ++h) {
+      double *head = x.row(t) + h * columns;
+      double meanSquare = dot(head, head, columns) / double(columns);
+      for (int64_t i = 0; i < columns; ++i)
+        head[i] = head[i] / std::sqrt(meanSquare + epsilon) * weight.data[i];
+    }
   return results(x);
 }
 
@@ -111,7 +114,7 @@ Results moec::reference::evaluate(moe::RopeOp op, Scope &in) {
   const Ints &positions = in.ints(op.getPositions());
   moe::RopeAttr rope = op.getRope();
   auto frequencies = moe::computeRopeFrequencies(rope);
-  double factor = rope.getScaling() ? double(rope.getScaling().getAttentionFactor()) : 1.0;
+  double factor = rope.getAttentionFactor();
   int64_t heads = op.getHeads(), columns = x.columns() / heads, half = rope.getDim() / 2;
   bool interleaved = rope.getLayout() == moe::RopeLayout::Interleaved;
   for (int64_t t = 0; t < x.rows(); ++t)

@@ -71,6 +71,7 @@ double dot(const double *x, const double *y, int64_t size);
 
 // Attention.cpp
 Results evaluate(moe::CacheAppendOp op, Scope &in);
+Results evaluate(moe::AttentionOp op, Scope &in);
 Results evaluate(moe::MlaAttentionOp op, Scope &in);
 Results evaluate(moe::LatentAttentionOp op, Scope &in);
 

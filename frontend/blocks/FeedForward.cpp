@@ -7,7 +7,8 @@ using namespace moec::frontend;
 
 Value moec::frontend::linear(GraphBuilder &graph, Value x, Weight weight) {
   int64_t columns = moe::getShape(weight.value.getType())[0];
-  return moe::LinearOp::create(graph.builder, weight.loc, graph.rows(columns), x, weight.value);
+  return moe::LinearOp::create(graph.builder, weight.loc, graph.rows(columns), x, weight.value,
+                               /*bias=*/Value());
 }
 
 Value moec::frontend::rmsNorm(GraphBuilder &graph, Value x, Weight weight, double epsilon) {

@@ -17,7 +17,8 @@ ALLOWED = {
     "frontend/tools": {"dialects", "models", "frontend"},
 }
 FOLDERS = ["runtime", "dialects", "frontend", "models", "passes", "codegen"]
-FAMILIES = re.compile(r"deepseek|qwen|mixtral|kimi|llama", re.IGNORECASE)
+# "llama3" is also the published name of a rope scaling.
+FAMILIES = re.compile(r"deepseek|qwen|mixtral|kimi|llama(?!3)", re.IGNORECASE)
 CHIPS = re.compile(r"\bsm_\d+|\bgfx\d+")
 CHIP_FOLDERS = ("codegen/target", "codegen/kernels", "codegen/tools", "runtime/device")
 

@@ -335,3 +335,33 @@ func.func @inside_a_block(%x: tensor<?x256xf32>, %logits: tensor<?x4xf32>) -> te
   %5 = moe.add %0, %4 : tensor<?x256xf32>
   return %5 : tensor<?x256xf32>
 }
+
+// -----
+
+moe.weight @gate : tensor<4x6x8xf32> = #moe.stack<"e.{}.gate", 4>
+moe.weight @up : tensor<4x6x8xf32> = #moe.stack<"e.{}.up", 4>
+moe.weight @down : tensor<4x8x6xf32> = #moe.stack<"e.{}.down", 4>
+moe.weight @shared_gate : tensor<6x8xf32> = #moe.checkpoint<"s.gate">
+moe.weight @shared_up : tensor<6x8xf32> = #moe.checkpoint<"s.up">
+moe.weight @shared_down : tensor<8x6xf32> = #moe.checkpoint<"s.down">
+
+// CHECK-LABEL: @shared_has_a_bias
+// CHECK-NOT: shared =
+// CHECK: return
+func.func @shared_has_a_bias(%x: tensor<?x8xf32>, %logits: tensor<?x4xf32>, %bias: tensor<8xf32>) -> tensor<?x8xf32> {
+  %gate = moe.param @gate : tensor<4x6x8xf32>
+  %up = moe.param @up : tensor<4x6x8xf32>
+  %down = moe.param @down : tensor<4x8x6xf32>
+  %shared_gate = moe.param @shared_gate : tensor<6x8xf32>
+  %shared_up = moe.param @shared_up : tensor<6x8xf32>
+  %shared_down = moe.param @shared_down : tensor<8x6xf32>
+  %ids, %scores = moe.gate %logits {scoring = #moe<scoring sigmoid>, top_k = 2 : i64} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  // expected-remark @below {{a linear of the shared experts has a bias; experts have none}}
+  %0 = moe.experts %x, %ids, %scores, %gate, %up, %down : (tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>, tensor<4x6x8xf32>, tensor<4x6x8xf32>, tensor<4x8x6xf32>) -> tensor<?x8xf32>
+  %1 = moe.linear %x, %shared_gate : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+  %2 = moe.linear %x, %shared_up : (tensor<?x8xf32>, tensor<6x8xf32>) -> tensor<?x6xf32>
+  %3 = moe.swiglu %1, %2 : tensor<?x6xf32>
+  %4 = moe.linear %3, %shared_down, %bias : (tensor<?x6xf32>, tensor<8x6xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  %5 = moe.add %0, %4 : tensor<?x8xf32>
+  return %5 : tensor<?x8xf32>
+}

@@ -93,3 +93,21 @@ module attributes {kern.target = "test:interleave=64"} {
     return %3 : tensor<?x128xf32>
   }
 }
+
+// -----
+
+module attributes {kern.target = "test:interleave=64"} {
+  moe.weight @gate_up : tensor<256x8xf32> = #moe.concat<axis = 0, sizes = [128, 128], [#moe.checkpoint<"gate">, #moe.checkpoint<"up">]>
+
+  // CHECK-LABEL: @with_bias
+  // CHECK-NOT: moe.deinterleave
+  func.func @with_bias(%x: tensor<?x8xf32>, %bias: tensor<256xf32>) -> tensor<?x128xf32> {
+    %w = moe.param @gate_up : tensor<256x8xf32>
+    // expected-remark @below {{the product has a bias, whose elements would have to follow the rows}}
+    %0 = moe.linear %x, %w, %bias : (tensor<?x8xf32>, tensor<256x8xf32>, tensor<256xf32>) -> tensor<?x256xf32>
+    %1 = moe.slice %0 {offset = 0 : i64} : (tensor<?x256xf32>) -> tensor<?x128xf32>
+    %2 = moe.slice %0 {offset = 128 : i64} : (tensor<?x256xf32>) -> tensor<?x128xf32>
+    %3 = moe.swiglu %1, %2 : tensor<?x128xf32>
+    return %3 : tensor<?x128xf32>
+  }
+}

@@ -64,3 +64,48 @@ func.func @other_scheme(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32
   %1 = moe.linear %x, %b : (tensor<?x8xf32>, tensor<4x8xbf16>) -> tensor<?x4xf32>
   return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+moe.weight @a : tensor<4x8xf32> = #moe.checkpoint<"a">
+moe.weight @b : tensor<4x8xf32> = #moe.checkpoint<"b">
+moe.weight @c : tensor<4x8xf32> = #moe.checkpoint<"c">
+moe.weight @bias : tensor<4xf32> = #moe.checkpoint<"bias">
+moe.weight @bias16 : tensor<4xbf16> = #moe.checkpoint<"bias16">
+
+// CHECK-LABEL: @other_biases
+// CHECK-COUNT-3: moe.linear
+func.func @other_biases(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %a = moe.param @a : tensor<4x8xf32>
+  %b = moe.param @b : tensor<4x8xf32>
+  %c = moe.param @c : tensor<4x8xf32>
+  %bias = moe.param @bias : tensor<4xf32>
+  %bias16 = moe.param @bias16 : tensor<4xbf16>
+  %0 = moe.linear %x, %a, %bias : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  // expected-remark @below {{its bias and that of another linear of this input are of two types}}
+  %1 = moe.linear %x, %b, %bias16 : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xbf16>) -> tensor<?x4xf32>
+  // expected-remark @below {{only one of it and another linear of this input has a bias}}
+  %2 = moe.linear %x, %c : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  return %0, %1, %2 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// -----
+
+moe.weight @a : tensor<4x8xf32> = #moe.checkpoint<"a">
+moe.weight @b : tensor<4x8xf32> = #moe.checkpoint<"b">
+moe.weight @bias : tensor<4xf32> = #moe.checkpoint<"bias">
+moe.weight @other : tensor<4xf32> = #moe.checkpoint<"other">
+
+// CHECK-LABEL: @bias_used_elsewhere
+// CHECK-COUNT-3: moe.linear
+func.func @bias_used_elsewhere(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>, %c: tensor<4x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %a = moe.param @a : tensor<4x8xf32>
+  %b = moe.param @b : tensor<4x8xf32>
+  %bias = moe.param @bias : tensor<4xf32>
+  %other = moe.param @other : tensor<4xf32>
+  %0 = moe.linear %x, %a, %bias : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  // expected-remark @below {{weight @other is used elsewhere in another way}}
+  %1 = moe.linear %x, %b, %other : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  %2 = moe.linear %y, %c, %other : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return %0, %1, %2 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+}

@@ -39,3 +39,23 @@ func.func @experts(%x: tensor<?x8xf32>, %offsets: tensor<5xi32>, %rows: tensor<?
   %2 = moe.swiglu %0, %1 : tensor<?x6xf32>
   return %2 : tensor<?x6xf32>
 }
+
+moe.weight @q : tensor<4x8xf32> = #moe.checkpoint<"q">
+moe.weight @q.bias : tensor<4xf32> = #moe.checkpoint<"q.bias">
+moe.weight @k : tensor<2x8xf32> = #moe.checkpoint<"k">
+moe.weight @k.bias : tensor<2xf32> = #moe.checkpoint<"k.bias">
+
+// CHECK-LABEL: @biases
+func.func @biases(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x2xf32>) {
+  %q = moe.param @q : tensor<4x8xf32>
+  %q_bias = moe.param @q.bias : tensor<4xf32>
+  %k = moe.param @k : tensor<2x8xf32>
+  %k_bias = moe.param @k.bias : tensor<2xf32>
+  // CHECK-DAG: %[[W:.+]] = moe.param @q_k : tensor<6x8xf32>
+  // CHECK-DAG: %[[B:.+]] = moe.param @q_k.bias : tensor<6xf32>
+  // CHECK: %[[Y:.+]] = moe.linear %{{.+}}, %[[W]], %[[B]]
+  // CHECK-NOT: moe.linear
+  %0 = moe.linear %x, %q, %q_bias : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  %1 = moe.linear %x, %k, %k_bias : (tensor<?x8xf32>, tensor<2x8xf32>, tensor<2xf32>) -> tensor<?x2xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x2xf32>
+}

@@ -10,6 +10,11 @@ using namespace moec::codegen;
 
 namespace {
 
+/// Whether the kernel's attention is one over cached keys and values.
+bool isOverKeys(kern::KernelOp kernel) {
+  return !kernel.getBody().front().getOps<moe::AttentionOp>().empty();
+}
+
 /// The kernel's attention over expanded keys and values; null when it is one over latents.
 moe::MlaAttentionOp findMla(kern::KernelOp kernel) {
   auto ops = kernel.getBody().front().getOps<moe::MlaAttentionOp>();
@@ -70,6 +75,8 @@ public:
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
     if (isa<moe::LatentAttentionOp, moe::MlaAttentionOp>(op))
       return std::nullopt;
+    if (isa<moe::AttentionOp>(op))
+      return "the host has no kernel of moe.attention";
     if (before)
       return "the host's attention kernels read their operands from memory";
     auto quantize = dyn_cast<moe::QuantizeOp>(op);
@@ -80,6 +87,8 @@ public:
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
+    if (isOverKeys(kernel))
+      return {{makeSchedule(kernel.getContext(), {}), 1}};
     if (findMla(kernel))
       return {getMlaCandidate(kernel, machine, getTokenGroup(machine))};
     return getLatentCandidates(kernel, machine);
@@ -87,8 +96,10 @@ public:
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
     auto [dim, multiplier] = getRows(kernel);
-    int64_t divisor = 1, factor;
+    int64_t divisor = 1, factor = 1;
     kern::ScheduleAttr schedule = *kernel.getSchedule();
+    if (isOverKeys(kernel))
+      return kern::GridAttr::get(kernel.getContext(), dim, multiplier, divisor, /*cap=*/0, factor);
     if (auto mla = findMla(kernel)) {
       divisor = schedule.get("tokens");
       factor = mla.getHeads();
@@ -100,6 +111,8 @@ public:
   }
 
   LogicalResult emit(TileFunction &tile) const override {
+    if (isOverKeys(tile.kernel))
+      return tile.kernel.emitError() << "the host has no kernel of moe.attention";
     if (auto mla = findMla(tile.kernel)) {
       auto attention = MlaTile::get(tile, mla);
       if (failed(attention))

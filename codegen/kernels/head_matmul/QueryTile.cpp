@@ -41,6 +41,8 @@ static std::optional<std::string> refuseProjection(moe::LinearOp linear) {
   if (!rope || refuseRope(rope))
     return "the host's head_matmul kernels project only a query that is rotated next and read by "
            "nothing else";
+  if (linear.getBias())
+    return "the host's head_matmul kernels add no bias to a query";
   return std::nullopt;
 }
 

@@ -37,8 +37,10 @@ int64_t GatedEpilogue::getColumnMultiple(kern::KernelOp kernel) {
   return multiple;
 }
 
+/// Whether `op` is a product that a gate may follow.
 static bool isProduct(Operation *op) {
-  return isa_and_present<moe::LinearOp, moe::GroupedLinearOp>(op);
+  auto linear = dyn_cast_or_null<moe::LinearOp>(op);
+  return (linear && !linear.getBias()) || isa_and_present<moe::GroupedLinearOp>(op);
 }
 
 /// Whether `swiglu` is applied to the two halves of one product; then `layout` says where they are.
@@ -60,7 +62,7 @@ std::optional<std::string> GatedEpilogue::refuse(Operation *op) {
   if (isa<moe::SliceOp, moe::DeinterleaveOp>(op)) {
     if (isProduct(op->getOperand(0).getDefiningOp()))
       return std::nullopt;
-    return "the host's matrix kernels slice nothing but their product";
+    return "the host's matrix kernels slice nothing but their product, and that without a bias";
   }
   if (auto swiglu = dyn_cast<moe::SwigluOp>(op)) {
     Layout layout;

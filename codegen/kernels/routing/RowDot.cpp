@@ -14,6 +14,8 @@ using namespace moec;
 using namespace moec::codegen;
 
 std::optional<std::string> moec::codegen::refuseRowDot(moe::LinearOp op) {
+  if (op.getBias())
+    return "a router's product is added to no bias";
   for (Value operand : op->getOperands())
     if (auto scheme = moe::getScheme(operand.getType()))
       if (!isa<Float8E4M3FNType>(scheme.getStorage()) || !scheme.getScale().isF32())

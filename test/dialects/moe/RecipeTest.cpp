@@ -219,6 +219,7 @@ struct RopeGolden {
   const char *file;
   int64_t dim;
   const char *scaling; // of the checkpoint's config.json
+  const char *theta = "1.0e4";
 };
 
 class RopeTableTest : public RecipeTest, public testing::WithParamInterface<RopeGolden> {};
@@ -229,9 +230,9 @@ TEST_P(RopeTableTest, MatchesThePublishedCode) {
   auto file = llvm::cantFail(
       moec::frontend::SafeTensorsFile::open(std::string(getenv("MOEC_SOURCE_DIR")) + golden.file));
   std::string dim = std::to_string(golden.dim);
-  auto weight = parse("tensor<64x" + dim + "xf32>", "#moe.rope_table<<dim = " + dim +
-                                                        ", theta = 1.0e4, layout = interleaved" +
-                                                        golden.scaling + ">, 64>");
+  auto weight = parse("tensor<64x" + dim + "xf32>",
+                      "#moe.rope_table<<dim = " + dim + ", theta = " + golden.theta +
+                          ", layout = interleaved" + golden.scaling + ">, 64>");
   EXPECT_TRUE(isComputed(weight));
   auto rope = mlir::cast<RopeTableAttr>(weight.getRecipe()).getRope();
 
@@ -254,13 +255,19 @@ TEST_P(RopeTableTest, MatchesThePublishedCode) {
 INSTANTIATE_TEST_SUITE_P(
     Goldens, RopeTableTest,
     testing::Values(
-        RopeGolden{"/test/golden/Inputs/deepseek_v3/golden.safetensors", 16,
-                   ", scaling = <factor = 40.0, original_context = 4096, beta_fast = 32.0, "
-                   "beta_slow = 1.0, attention_factor = 1.0>"},
+        RopeGolden{
+            "/test/golden/Inputs/deepseek_v3/golden.safetensors", 16,
+            ", scaling = #moe.yarn<factor = 40.0, original_context = 4096, beta_fast = 32.0, "
+            "beta_slow = 1.0, attention_factor = 1.0>"},
         RopeGolden{"/test/golden/Inputs/deepseek_v3_noqlora/golden.safetensors", 16, ""},
-        RopeGolden{"/test/golden/Inputs/deepseek_v3_fp8/golden.safetensors", 32,
-                   ", scaling = <factor = 40.0, original_context = 4096, beta_fast = 32.0, "
-                   "beta_slow = 1.0, attention_factor = 1.0>"},
+        RopeGolden{
+            "/test/golden/Inputs/deepseek_v3_fp8/golden.safetensors", 32,
+            ", scaling = #moe.yarn<factor = 40.0, original_context = 4096, beta_fast = 32.0, "
+            "beta_slow = 1.0, attention_factor = 1.0>"},
         RopeGolden{"/models/tiny-r1/golden.safetensors", 32,
-                   ", scaling = <factor = 4.0, original_context = 512, beta_fast = 32.0, "
-                   "beta_slow = 1.0, attention_factor = 1.0>"}));
+                   ", scaling = #moe.yarn<factor = 4.0, original_context = 512, beta_fast = 32.0, "
+                   "beta_slow = 1.0, attention_factor = 1.0>"},
+        RopeGolden{"/test/golden/Inputs/llama3/golden.safetensors", 32,
+                   ", scaling = #moe.llama3<factor = 8.0, low_freq_factor = 1.0, "
+                   "high_freq_factor = 4.0, original_context = 8192>",
+                   "5.0e5"}));

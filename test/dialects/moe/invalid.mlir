@@ -31,8 +31,13 @@ func.func private @f() attributes {a = #moe.yarn<factor = 4.0, original_context 
 
 // -----
 
-// expected-error @+1 {{yarn beta_fast must exceed beta_slow; got}}
-func.func private @f() attributes {a = #moe.yarn<factor = 4.0, original_context = 8, beta_fast = 1.0, beta_slow = 1.0, attention_factor = 1.0>}
+// expected-error @+1 {{yarn beta_fast must be at least beta_slow, and that above 0; got 1.000000e+00 and 2.000000e+00}}
+func.func private @f() attributes {a = #moe.yarn<factor = 4.0, original_context = 8, beta_fast = 1.0, beta_slow = 2.0, attention_factor = 1.0>}
+
+// -----
+
+// expected-error @+1 {{yarn beta_fast must be at least beta_slow, and that above 0; got 1.000000e+00 and 0.000000e+00}}
+func.func private @f() attributes {a = #moe.yarn<factor = 4.0, original_context = 8, beta_fast = 1.0, beta_slow = 0.0, attention_factor = 1.0>}
 
 // -----
 
@@ -53,6 +58,31 @@ func.func private @f() attributes {a = #moe.rope<dim = 0, theta = 1.0e4, layout 
 
 // expected-error @+1 {{rope theta must be positive; got}}
 func.func private @f() attributes {a = #moe.rope<dim = 4, theta = 0.0, layout = half>}
+
+// -----
+
+// expected-error @+1 {{rope scaling must be moe.yarn or moe.llama3; got unit}}
+func.func private @f() attributes {a = #moe.rope<dim = 4, theta = 1.0, layout = half, scaling = unit>}
+
+// -----
+
+// expected-error @+1 {{llama3 factor must be at least 1; got}}
+func.func private @f() attributes {a = #moe.llama3<factor = 0.5, low_freq_factor = 1.0, high_freq_factor = 4.0, original_context = 8>}
+
+// -----
+
+// expected-error @+1 {{llama3 high_freq_factor must exceed low_freq_factor, and that 0; got 1.000000e+00 and 1.000000e+00}}
+func.func private @f() attributes {a = #moe.llama3<factor = 8.0, low_freq_factor = 1.0, high_freq_factor = 1.0, original_context = 8>}
+
+// -----
+
+// expected-error @+1 {{llama3 high_freq_factor must exceed low_freq_factor, and that 0; got}}
+func.func private @f() attributes {a = #moe.llama3<factor = 8.0, low_freq_factor = 0.0, high_freq_factor = 1.0, original_context = 8>}
+
+// -----
+
+// expected-error @+1 {{llama3 original_context must be positive; got 0}}
+func.func private @f() attributes {a = #moe.llama3<factor = 8.0, low_freq_factor = 1.0, high_freq_factor = 4.0, original_context = 0>}
 
 // -----
 
@@ -318,6 +348,30 @@ func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<4xf32>) {
 
 // -----
 
+func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<4xf32>) {
+  // expected-error @+1 {{'moe.rms_norm' op x columns (4) must be a multiple of heads (3)}}
+  %0 = "moe.rms_norm"(%a0, %a1) <{epsilon = 0.1 : f64, heads = 3 : i64}> : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<4xf32>) {
+  // expected-error @+1 {{'moe.rms_norm' op x columns (4) must be a multiple of heads (0)}}
+  %0 = "moe.rms_norm"(%a0, %a1) <{epsilon = 0.1 : f64, heads = 0 : i64}> : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<4xf32>) {
+  // expected-error @+1 {{'moe.rms_norm' op weight size (4) and columns of a head (2) must be equal}}
+  %0 = "moe.rms_norm"(%a0, %a1) <{epsilon = 0.1 : f64, heads = 2 : i64}> : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
 func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<5xf32>) {
   // expected-error @+1 {{'moe.rms_norm' op weight size (5) and x columns (4) must be equal}}
   %0 = "moe.rms_norm"(%a0, %a1) <{epsilon = 0.1 : f64}> : (tensor<?x4xf32>, tensor<5xf32>) -> tensor<?x4xf32>
@@ -446,6 +500,14 @@ func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<3x4xf32>) {
 
 // -----
 
+func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<3x4xf32>, %a2: tensor<4xf32>) {
+  // expected-error @+1 {{'moe.linear' op bias size (4) and weight rows (3) must be equal}}
+  %0 = "moe.linear"(%a0, %a1, %a2) : (tensor<?x4xf32>, tensor<3x4xf32>, tensor<4xf32>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
 func.func @f(%a0: tensor<?x10xf32>, %a1: tensor<8x3xf32>) {
   // expected-error @+1 {{'moe.head_linear' op x columns (10) and weight rows (8) must be multiples of heads (4)}}
   %0 = "moe.head_linear"(%a0, %a1) <{heads = 4 : i64, x_offset = 0 : i64, x_size = 3 : i64, w_offset = 0 : i64, w_size = 2 : i64, transposed = false}> : (tensor<?x10xf32>, tensor<8x3xf32>) -> tensor<?x4xf32>
@@ -553,6 +615,54 @@ func.func @f(%a0: tensor<?x9xf32>, %a1: tensor<8x3xf32>, %a2: !moe.cache<5xf32, 
 func.func @f(%a0: tensor<?x8xf32>, %a1: tensor<8x3xf32>, %a2: !moe.cache<5xf32, page = 2>, %a3: tensor<?xi32>, %a4: tensor<?xi32>, %a5: tensor<?x?xi32>) {
   // expected-error @+1 {{'moe.mla_attention' op result columns (5) must be heads * v = 4}}
   %0 = "moe.mla_attention"(%a0, %a1, %a2, %a3, %a4, %a5) <{heads = 2 : i64, nope_dim = 2 : i64, rope_dim = 2 : i64, v_dim = 2 : i64, scale = 0.5 : f64}> : (tensor<?x8xf32>, tensor<8x3xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>, %a1: !moe.cache<5xf32, page = 2>, %a2: tensor<?xi32>, %a3: tensor<?xi32>, %a4: tensor<?x?xi32>) {
+  // expected-error @+1 {{'moe.attention' op heads (4), kv_heads (0), key_dim (2) and value_dim (3) must be positive}}
+  %0 = "moe.attention"(%a0, %a1, %a2, %a3, %a4) <{heads = 4 : i64, kv_heads = 0 : i64, key_dim = 2 : i64, value_dim = 3 : i64, scale = 0.5 : f64}> : (tensor<?x8xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>, %a1: !moe.cache<5xf32, page = 2>, %a2: tensor<?xi32>, %a3: tensor<?xi32>, %a4: tensor<?x?xi32>) {
+  // expected-error @+1 {{'moe.attention' op heads (4), kv_heads (1), key_dim (2) and value_dim (0) must be positive}}
+  %0 = "moe.attention"(%a0, %a1, %a2, %a3, %a4) <{heads = 4 : i64, kv_heads = 1 : i64, key_dim = 2 : i64, value_dim = 0 : i64, scale = 0.5 : f64}> : (tensor<?x8xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>, %a1: !moe.cache<5xf32, page = 2>, %a2: tensor<?xi32>, %a3: tensor<?xi32>, %a4: tensor<?x?xi32>) {
+  // expected-error @+1 {{'moe.attention' op heads (4) must be a multiple of kv_heads (3)}}
+  %0 = "moe.attention"(%a0, %a1, %a2, %a3, %a4) <{heads = 4 : i64, kv_heads = 3 : i64, key_dim = 2 : i64, value_dim = 3 : i64, scale = 0.5 : f64}> : (tensor<?x8xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>, %a1: !moe.cache<5xf32, page = 2>, %a2: tensor<?xi32>, %a3: tensor<?xi32>, %a4: tensor<?x?xi32>) {
+  // expected-error @+1 {{'moe.attention' op cache width (5) must be kv_heads * (key_dim + value_dim) = 10}}
+  %0 = "moe.attention"(%a0, %a1, %a2, %a3, %a4) <{heads = 4 : i64, kv_heads = 2 : i64, key_dim = 2 : i64, value_dim = 3 : i64, scale = 0.5 : f64}> : (tensor<?x8xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x9xf32>, %a1: !moe.cache<5xf32, page = 2>, %a2: tensor<?xi32>, %a3: tensor<?xi32>, %a4: tensor<?x?xi32>) {
+  // expected-error @+1 {{'moe.attention' op q columns (9) must be heads * key_dim = 8}}
+  %0 = "moe.attention"(%a0, %a1, %a2, %a3, %a4) <{heads = 4 : i64, kv_heads = 1 : i64, key_dim = 2 : i64, value_dim = 3 : i64, scale = 0.5 : f64}> : (tensor<?x9xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x12xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x8xf32>, %a1: !moe.cache<5xf32, page = 2>, %a2: tensor<?xi32>, %a3: tensor<?xi32>, %a4: tensor<?x?xi32>) {
+  // expected-error @+1 {{'moe.attention' op result columns (8) must be heads * value_dim = 12}}
+  %0 = "moe.attention"(%a0, %a1, %a2, %a3, %a4) <{heads = 4 : i64, kv_heads = 1 : i64, key_dim = 2 : i64, value_dim = 3 : i64, scale = 0.5 : f64}> : (tensor<?x8xf32>, !moe.cache<5xf32, page = 2>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8xf32>
   return
 }
 

@@ -11,6 +11,9 @@ moe.weight @concat : tensor<5x8xbf16> = #moe.concat<axis = 0, sizes = [2, 3], [#
 // CHECK: moe.weight @table : tensor<64x4xf32> = #moe.rope_table<<dim = 4, theta = 1.000000e+04, layout = half>, 64>
 moe.weight @table : tensor<64x4xf32> = #moe.rope_table<<dim = 4, theta = 1.0e4, layout = half>, 64>
 
+// CHECK: moe.weight @four : tensor<4xf32> = #moe.checkpoint<"four">
+moe.weight @four : tensor<4xf32> = #moe.checkpoint<"four">
+
 // CHECK: #moe.quant<f8E4M3FN, block = [1, 128], scale = f32>
 // CHECK-SAME: !moe.qtensor<?x128xf8E4M3FNUZ, block = [1, 64], scale = f16>
 // CHECK-SAME: !moe.qtensor<8x128xi4, block = [1, 32], scale = f8E8M0FNU>
@@ -48,11 +51,18 @@ func.func @rows(%ids: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x4xf32> {
 func.func @norm_and_rope(%x: tensor<?x8xf32>, %weight: tensor<8xbf16>, %positions: tensor<?xi32>) -> tensor<?x8xf32> {
   // CHECK: moe.rms_norm %{{.*}}, %{{.*}} {epsilon = 9.9999999999999995E-7 : f64} : (tensor<?x8xf32>, tensor<8xbf16>) -> tensor<?x8xf32>
   %0 = moe.rms_norm %x, %weight {epsilon = 1.0e-6 : f64} : (tensor<?x8xf32>, tensor<8xbf16>) -> tensor<?x8xf32>
-  // CHECK: moe.rope %{{.*}}, %{{.*}} {heads = 2 : i64, rope = #moe.rope<dim = 4, theta = 1.000000e+04, layout = interleaved, scaling = <factor = 4.000000e+01, original_context = 4096, beta_fast = 3.200000e+01, beta_slow = 1.000000e+00, attention_factor = 1.000000e+00>>} : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+  // CHECK: moe.rope %{{.*}}, %{{.*}} {heads = 2 : i64, rope = #moe.rope<dim = 4, theta = 1.000000e+04, layout = interleaved, scaling = #moe.yarn<factor = 4.000000e+01, original_context = 4096, beta_fast = 3.200000e+01, beta_slow = 1.000000e+00, attention_factor = 1.000000e+00>>} : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
   %1 = moe.rope %0, %positions {heads = 2 : i64, rope = #moe.rope<dim = 4, theta = 1.0e4, layout = interleaved,
-      scaling = <factor = 40.0, original_context = 4096, beta_fast = 32.0, beta_slow = 1.0, attention_factor = 1.0>>}
+      scaling = #moe.yarn<factor = 40.0, original_context = 4096, beta_fast = 32.0, beta_slow = 1.0, attention_factor = 1.0>>}
       : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
   %table = moe.param @table : tensor<64x4xf32>
+  // CHECK: scaling = #moe.llama3<factor = 8.000000e+00, low_freq_factor = 1.000000e+00, high_freq_factor = 4.000000e+00, original_context = 8192>>
+  %3 = moe.rope %1, %positions {heads = 2 : i64, rope = #moe.rope<dim = 4, theta = 5.0e5, layout = half,
+      scaling = #moe.llama3<factor = 8.0, low_freq_factor = 1.0, high_freq_factor = 4.0, original_context = 8192>>}
+      : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+  // CHECK: moe.rms_norm %{{.*}}, %{{.*}} {epsilon = 1.000000e-01 : f64, heads = 2 : i64} : (tensor<?x8xf32>, tensor<4xf32>) -> tensor<?x8xf32>
+  %four = moe.param @four : tensor<4xf32>
+  %4 = moe.rms_norm %3, %four {epsilon = 0.1 : f64, heads = 2 : i64} : (tensor<?x8xf32>, tensor<4xf32>) -> tensor<?x8xf32>
   // CHECK: moe.rope %{{.*}}, %{{.*}}, %{{.*}} {heads = 1 : i64, rope = #moe.rope<dim = 4, theta = 1.000000e+04, layout = half>}
   %2 = moe.rope %1, %positions, %table {heads = 1 : i64, rope = #moe.rope<dim = 4, theta = 1.0e4, layout = half>}
       : (tensor<?x8xf32>, tensor<?xi32>, tensor<64x4xf32>) -> tensor<?x8xf32>
@@ -60,7 +70,7 @@ func.func @norm_and_rope(%x: tensor<?x8xf32>, %weight: tensor<8xbf16>, %position
 }
 
 // CHECK-LABEL: func.func @products
-func.func @products(%x: tensor<?x129xf32>) -> tensor<?x4xf32> {
+func.func @products(%x: tensor<?x129xf32>, %bias: tensor<160xbf16>) -> tensor<?x4xf32> {
   // CHECK: moe.quantize %{{.*}} : (tensor<?x129xf32>) -> !moe.qtensor<?x129xf8E4M3FN, block = [1, 128], scale = f32>
   %q = moe.quantize %x : (tensor<?x129xf32>) -> !moe.qtensor<?x129xf8E4M3FN, block = [1, 128], scale = f32>
   // CHECK: moe.dequantize %{{.*}} : (!moe.qtensor<?x129xf8E4M3FN, block = [1, 128], scale = f32>) -> tensor<?x129xf32>
@@ -69,6 +79,9 @@ func.func @products(%x: tensor<?x129xf32>) -> tensor<?x4xf32> {
   // CHECK: moe.linear %{{.*}}, %{{.*}} : (!moe.qtensor<?x129x{{.*}}>, !moe.qtensor<160x129x{{.*}}>) -> tensor<?x160xf32>
   %y = moe.linear %q, %w : (!moe.qtensor<?x129xf8E4M3FN, block = [1, 128], scale = f32>,
       !moe.qtensor<160x129xf8E4M3FN, block = [128, 128], scale = f32>) -> tensor<?x160xf32>
+  // CHECK: moe.linear %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x129xf32>, !moe.qtensor<160x129x{{.*}}>, tensor<160xbf16>) -> tensor<?x160xf32>
+  %y2 = moe.linear %x, %w, %bias : (tensor<?x129xf32>, !moe.qtensor<160x129xf8E4M3FN, block = [128, 128], scale = f32>,
+      tensor<160xbf16>) -> tensor<?x160xf32>
   // CHECK: moe.head_linear %{{.*}}, %{{.*}} {heads = 2 : i64, transposed = false, w_offset = 1 : i64, w_size = 2 : i64, x_offset = 1 : i64, x_size = 129 : i64}
   %z = moe.concat %d, %d : (tensor<?x129xf32>, tensor<?x129xf32>) -> tensor<?x258xf32>
   %zz = moe.concat %z, %d : (tensor<?x258xf32>, tensor<?x129xf32>) -> tensor<?x387xf32>
@@ -90,6 +103,10 @@ func.func @attention(%q: tensor<?x8xf32>, %latent: tensor<?x6xf32>, %rows: tenso
   %0 = moe.mla_attention %q, %up, %c, %positions, %sequences, %table
     {heads = 2 : i64, nope_dim = 2 : i64, rope_dim = 2 : i64, v_dim = 2 : i64, scale = 0.5 : f64}
     : (tensor<?x8xf32>, tensor<8x3xf32>, !moe.cache<5xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x4xf32>
+  // CHECK: moe.attention {{.*}} {heads = 4 : i64, key_dim = 2 : i64, kv_heads = 1 : i64, scale = 5.000000e-01 : f64, value_dim = 3 : i64}
+  %2 = moe.attention %q, %c, %positions, %sequences, %table
+    {heads = 4 : i64, kv_heads = 1 : i64, key_dim = 2 : i64, value_dim = 3 : i64, scale = 0.5 : f64}
+    : (tensor<?x8xf32>, !moe.cache<5xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x12xf32>
   // CHECK: moe.latent_attention {{.*}} {heads = 2 : i64, rope_dim = 2 : i64, scale = 5.000000e-01 : f64}
   %1 = moe.latent_attention %latent, %q, %c, %positions, %sequences, %table {heads = 2 : i64, rope_dim = 2 : i64, scale = 0.5 : f64}
     : (tensor<?x6xf32>, tensor<?x8xf32>, !moe.cache<5xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x6xf32>

@@ -115,6 +115,29 @@ TEST_F(AttentionTest, LatentAttentionIsSoftmaxOverCachedRows) {
   expectNear(out[0], expected.data);
 }
 
+TEST_F(AttentionTest, HeadsInAGroupShareKeysAndValues) {
+  // 4 heads over 2 heads of keys (2 columns) and values (1): rows [k0 k0 k1 k1 | v0 v1].
+  cache = {draw({8, 6}), 2};
+  Tensor q = draw({3, 8}), expected({3, 4});
+  for (int t = 0; t < 3; ++t)
+    for (int h = 0; h < 4; ++h) {
+      std::vector<double> scores;
+      for (int p = 0; p <= positions[t]; ++p) {
+        const double *key = cached(sequences[t], p) + h / 2 * 2;
+        scores.push_back((q.at(t, h * 2) * key[0] + q.at(t, h * 2 + 1) * key[1]) * 0.3);
+      }
+      auto weights = softmax(scores);
+      for (int p = 0; p <= positions[t]; ++p)
+        expected.at(t, h) += weights[p] * cached(sequences[t], p)[4 + h / 2];
+    }
+  auto out = evaluate(
+      "moe.attention", "tensor<?x8xf32>, !moe.cache<6xf32, page = 2>, " + std::string(step),
+      "heads = 4 : i64, kv_heads = 2 : i64, key_dim = 2 : i64, value_dim = 1 : i64, "
+      "scale = 0.3 : f64",
+      "tensor<?x4xf32>", withStep({share(q), share(cache)}));
+  expectNear(out[0], expected.data);
+}
+
 TEST_F(AttentionTest, MlaAttentionExpandsKeysAndValues) {
   Tensor q = draw({3, 8}), up = draw({8, 3}), expected({3, 4});
   auto expand = [&](int h, int row, const double *latent) {

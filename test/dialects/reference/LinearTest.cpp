@@ -24,6 +24,14 @@ TEST_F(LinearTest, MultipliesByTheTransposedWeight) {
   expectNear(out[0], {1, 2, 210, 3, 4, 430});
 }
 
+TEST_F(LinearTest, AddsTheBias) {
+  auto out = evaluate("moe.linear", "tensor<?x2xf32>, tensor<3x2xf32>, tensor<3xf32>", "",
+                      "tensor<?x3xf32>",
+                      {floats({2, 2}, {1, 2, 3, 4}), floats({3, 2}, {1, 0, 0, 1, 10, 100}),
+                       floats({3}, {5, 6, 7})});
+  expectNear(out[0], {6, 8, 217, 8, 10, 437});
+}
+
 TEST_F(LinearTest, QuantizedOperandsStandForCodeTimesScale) {
   Quantized x{Tensor({1, 3}, {1, 2, 3}), Tensor({1, 2}, {0.5, 2}), {1, 2}};
   Quantized w{Tensor({2, 3}, {1, 1, 1, 2, 2, 2}), Tensor({1, 2}, {10, 100}), {2, 2}};

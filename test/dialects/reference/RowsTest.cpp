@@ -47,6 +47,14 @@ TEST_F(RowsTest, RmsNormUsesEpsilonInsideTheRoot) {
   expectNear(out[0], {1 / root, 20 / root, 0, 0});
 }
 
+TEST_F(RowsTest, RmsNormOfHeadsTakesEachByItself) {
+  auto out = evaluate("moe.rms_norm", "tensor<?x4xf32>, tensor<2xf32>",
+                      "epsilon = 0.5 : f64, heads = 2 : i64", "tensor<?x4xf32>",
+                      {floats({1, 4}, {1, 2, 3, 4}), floats({2}, {1, 10})});
+  double first = std::sqrt(2.5 + 0.5), second = std::sqrt(12.5 + 0.5);
+  expectNear(out[0], {1 / first, 20 / first, 3 / second, 40 / second});
+}
+
 TEST_F(RowsTest, SwigluIsSiluOfGateTimesUp) {
   auto out = evaluate("moe.swiglu", "tensor<?x3xf32>, tensor<?x3xf32>", "", "tensor<?x3xf32>",
                       {floats({1, 3}, {0, 1, -1000}), floats({1, 3}, {5, 2, 3})});
@@ -99,7 +107,7 @@ TEST_F(RowsTest, YarnScalesCosAndSin) {
   auto out =
       evaluate("moe.rope", "tensor<?x2xf32>, tensor<?xi32>",
                "heads = 1 : i64, operandSegmentSizes = array<i32: 1, 1, 0>, rope = #moe.rope<"
-               "dim = 2, theta = 1.0e4, layout = half, scaling = <factor = 4.0, "
+               "dim = 2, theta = 1.0e4, layout = half, scaling = #moe.yarn<factor = 4.0, "
                "original_context = 8, beta_fast = 32.0, beta_slow = 1.0, "
                "attention_factor = 1.5>>",
                "tensor<?x2xf32>", {floats({1, 2}, {1, 0}), ints({1}, {0})});

@@ -95,9 +95,10 @@ TEST_F(Import, MeaningOfTheGoldensConfig) {
   });
   module->walk([](moe::RopeOp rope) {
     EXPECT_EQ(rope.getRope().getLayout(), moe::RopeLayout::Interleaved);
-    EXPECT_EQ(double(rope.getRope().getScaling().getAttentionFactor()), 1.0);
-    EXPECT_EQ(double(rope.getRope().getScaling().getFactor()), 40.0);
-    EXPECT_EQ(rope.getRope().getScaling().getOriginalContext(), 4096);
+    auto yarn = llvm::cast<moe::YarnAttr>(rope.getRope().getScaling());
+    EXPECT_EQ(double(yarn.getAttentionFactor()), 1.0);
+    EXPECT_EQ(double(yarn.getFactor()), 40.0);
+    EXPECT_EQ(yarn.getOriginalContext(), 4096);
   });
   EXPECT_EQ((*module)->getAttrOfType<StringAttr>("moe.model_name").getValue(), "deepseek_v3");
   EXPECT_EQ((*module)->getAttrOfType<IntegerAttr>("moe.vocab_size").getInt(), 512);

@@ -6,7 +6,7 @@
 !w128x64 = !moe.qtensor<128x64xf8E4M3FN, block = [128, 128], scale = f32>
 !w4x128x128 = !moe.qtensor<4x128x128xf8E4M3FN, block = [128, 128], scale = f32>
 !cache = !moe.cache<144xf32, page = 64>
-#rope = #moe.rope<dim = 16, theta = 1.000000e+04, layout = interleaved, scaling = <factor = 4.000000e+00, original_context = 128, beta_fast = 3.200000e+01, beta_slow = 1.000000e+00, attention_factor = 1.000000e+00>>
+#rope = #moe.rope<dim = 16, theta = 1.000000e+04, layout = interleaved, scaling = #moe.yarn<factor = 4.000000e+00, original_context = 128, beta_fast = 3.200000e+01, beta_slow = 1.000000e+00, attention_factor = 1.000000e+00>>
 module attributes {kern.target = "test", moe.max_context = 512 : i64, moe.model_name = "layer", moe.model_type = "deepseek_v3", moe.numerics = {accumulation = "f32", activations = "quantized", kv_cache = "f32", norms_and_softmax = "f32", rope = "interleaved", router = "sigmoid scores in f32; bias in the choice only; groups by the sum of their two best; ties to the lower index", weights = "fp8_block128"}, moe.vocab_size = 64 : i64} {
   moe.weight @embed_tokens : tensor<64x128xbf16> = #moe.checkpoint<"model.embed_tokens.weight"> loc(#loc1)
   moe.weight @layers.0.input_layernorm : tensor<128xbf16> = #moe.checkpoint<"model.layers.0.input_layernorm.weight"> loc(#loc2)
