@@ -90,7 +90,7 @@ module attributes {kern.target = "cpu:x86-64-v3"} {
 
   // CHECK-LABEL: @biased_query
   // CHECK-NOT: kern.group
-  func.func @biased_query(%x: tensor<?x24xf32>, %q_b: tensor<20x24xf32>, %bias: tensor<20xf32>, %positions: tensor<?xi32>, %angles: tensor<64x4xf32>, %up: tensor<20x8xf32>) -> tensor<?x16xf32> {
+  func.func @biased_query(%x: tensor<?x24xf32> {moe.input = "hidden"}, %q_b: tensor<20x24xf32>, %bias: tensor<20xf32>, %positions: tensor<?xi32> {moe.input = "positions"}, %angles: tensor<64x4xf32>, %up: tensor<20x8xf32>) -> tensor<?x16xf32> {
     // expected-remark @below {{the host's head_matmul kernels add no bias to a query}}
     %0 = moe.linear %x, %q_b, %bias : (tensor<?x24xf32>, tensor<20x24xf32>, tensor<20xf32>) -> tensor<?x20xf32>
     %1 = moe.rope %0, %positions, %angles {heads = 2 : i64, rope = #rope} : (tensor<?x20xf32>, tensor<?xi32>, tensor<64x4xf32>) -> tensor<?x20xf32>
