@@ -12,7 +12,7 @@ namespace {
 
 VerifyOptions verifyOptions(const ModelOptions &options) {
   VerifyOptions verify;
-  verify.threads = options.threads;
+  verify.threads = options.device.threads;
   verify.weightChecksums = options.verifyWeights && !options.describeOnly;
   return verify;
 }
@@ -40,7 +40,7 @@ std::vector<int32_t> parseStopTokens(std::string_view configJson, const std::str
 }
 
 Model::Model(const std::string &path, const ModelOptions &options)
-    : file(path, verifyOptions(options)) {
+    : file(path, verifyOptions(options)), progress(options.progress) {
   for (const char *name : {"generation_config.json", "config.json"}) {
     std::string_view config = file.textFile(name);
     if (stops.empty() && !config.empty())
@@ -48,22 +48,18 @@ Model::Model(const std::string &path, const ModelOptions &options)
   }
   if (options.describeOnly)
     return;
-  dev = createCpuDevice(options.threads);
+  dev = createDevice(*manifest().target(), options.device);
   dev->load(file);
-  if (manifest().weights_present())
-    loadWeights();
 }
 
-void Model::loadWeights() {
-  for (const fb::Weight *w : *manifest().weights()) {
-    if (w->segment() >= 0) {
-      weights.push_back(dev->adoptWeight(file.segment(w->segment())));
-      continue;
-    }
-    filled.emplace_back(*dev, w->bytes(), joined("synthetic weight '", w->name()->str(), "'"));
-    dev->fillWeight(*w, manifest().synthetic_seed(), filled.back().data());
-    weights.push_back(filled.back().data());
-  }
+void Model::loadWeights(std::vector<MemoryNeed> needs) const {
+  std::lock_guard lock(loading);
+  bool first = weights.empty();
+  if (first)
+    needs.insert(needs.begin(), {"weights", device().weightMemory(file)});
+  device().checkRoom(needs);
+  if (first)
+    weights = device().loadWeights(file, progress);
 }
 
 Device &Model::device() const {

@@ -4,14 +4,16 @@
 
 #include "runtime/device/Device.h"
 
+#include <mutex>
 #include <vector>
 
 namespace moec::rt {
 
 struct ModelOptions {
-  unsigned threads = 0;      // 0: one per CPU this process may run on
-  bool verifyWeights = true; // check the weights' checksums (reads them all)
-  bool describeOnly = false; // no device, no weights: any machine can do it
+  DeviceOptions device = {};
+  bool verifyWeights = true;  // check the weights' checksums (reads them all)
+  bool describeOnly = false;  // no device, no weights: any machine can do it
+  LoadProgress progress = {}; // called while weights are loaded
 };
 
 /// Safe to share between sessions on several threads.
@@ -28,8 +30,14 @@ public:
   /// Throws Error(Argument) when the model was opened to be described only.
   Device &device() const;
 
-  /// Device address of weight `index`.
-  const void *weight(uint32_t index) const { return weights[index]; }
+  /// Loads the weights, the first time. `needs` is what the caller allocates
+  /// next: weights and needs must fit together, or nothing is loaded and
+  /// Error(Capacity) names them all.
+  void loadWeights(std::vector<MemoryNeed> needs = {}) const;
+  /// Device address and size of weight `index`, once they are loaded.
+  BufferView weight(uint32_t index) const {
+    return {weights[index], manifest().weights()->Get(index)->bytes()};
+  }
   uint64_t weightBytes() const;
 
   /// Token ids that end a generation (generation_config.json, else
@@ -37,13 +45,12 @@ public:
   const std::vector<int32_t> &stopTokens() const { return stops; }
 
 private:
-  void loadWeights();
-
-  // Order matters: buffers and kernels go before the device, it before the map.
+  // Order matters: the device goes before the map.
   BundleFile file;
   std::unique_ptr<Device> dev;
-  std::vector<DeviceBuffer> filled;
-  std::vector<const void *> weights;
+  LoadProgress progress;
+  mutable std::mutex loading;
+  mutable std::vector<void *> weights; // empty until they are loaded
   std::vector<int32_t> stops;
 };
 

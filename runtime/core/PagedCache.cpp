@@ -25,12 +25,18 @@ void PageAllocator::release(int32_t page) {
   free.push_back(page);
 }
 
+static uint64_t layerBytes(const fb::CacheLayout &layout, uint32_t pages) {
+  return uint64_t(pages) * layout.page_rows() * layout.row_width() * elementSize(layout.dtype());
+}
+
+uint64_t PagedCache::bytes(const fb::CacheLayout &layout, uint32_t pages) {
+  return layout.layers() * layerBytes(layout, pages);
+}
+
 PagedCache::PagedCache(Device &device, const fb::CacheLayout &layout, uint32_t pages)
     : allocator(pages), rows(layout.page_rows()) {
-  uint64_t bytes =
-      uint64_t(pages) * layout.page_rows() * layout.row_width() * elementSize(layout.dtype());
   for (uint32_t i = 0; i < layout.layers(); ++i)
-    layers.emplace_back(device, bytes,
+    layers.emplace_back(device, layerBytes(layout, pages),
                         joined("KV cache of layer ", i, " (", pages, " pages in each of ",
                                layout.layers(), " layers)"));
 }

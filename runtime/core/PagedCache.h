@@ -31,9 +31,11 @@ public:
   /// Room for `pages` pages in every layer of `layout`.
   PagedCache(Device &device, const fb::CacheLayout &layout, uint32_t pages);
 
+  static uint64_t bytes(const fb::CacheLayout &layout, uint32_t pages);
+
   PageAllocator &pages() { return allocator; }
   const PageAllocator &pages() const { return allocator; }
-  void *layer(uint32_t index) const { return layers[index].data(); }
+  BufferView layer(uint32_t index) const { return layers[index].view(); }
   uint32_t pageRows() const { return rows; }
 
 private:

@@ -8,9 +8,9 @@
 
 namespace moec::rt {
 
-Session::Session(const Model &model, const SessionOptions &wanted) : model(model), options(wanted) {
+Session::Session(const Model &model, const SessionOptions &wanted)
+    : model(model), options(wanted), logits(model.device()) {
   const fb::Manifest &m = model.manifest();
-  Device &device = model.device();
   if (!m.weights_present())
     fail(ErrorKind::Argument, "bundle '", model.bundle().path(),
          "' was compiled with --weights none and cannot run; compile it with "
@@ -26,7 +26,7 @@ Session::Session(const Model &model, const SessionOptions &wanted) : model(model
   if (pages > INT32_MAX)
     fail(ErrorKind::Capacity, "the cache would have ", pages,
          " pages; ask for fewer sequences or cache tokens");
-  cache.emplace(device, *m.cache(), uint32_t(pages));
+  allocate(uint32_t(pages));
   bindPrograms();
 }
 
@@ -72,9 +72,7 @@ uint32_t Session::pagesFor(uint64_t tokens) const {
 }
 
 uint64_t Session::cacheBytes() const {
-  const fb::CacheLayout &layout = *model.manifest().cache();
-  return uint64_t(cache->pages().totalPages()) * layout.page_rows() * layout.row_width() *
-         elementSize(layout.dtype()) * layout.layers();
+  return PagedCache::bytes(*model.manifest().cache(), cache->pages().totalPages());
 }
 
 void Session::checkFeeds(std::span<const Feed> feeds) {
@@ -119,16 +117,27 @@ void Session::pretendLength(SequenceId id, uint32_t length) {
   s.length = length;
 }
 
+void Session::reserveLogits(size_t rows) {
+  logits.reserve(rows * model.vocabSize() * sizeof(float), "the logits on the host");
+}
+
+/// Rows of the output to rows of `logits`. Waits for the program.
+void Session::fetchLogits(size_t toRow, size_t fromRow, size_t rows) {
+  size_t bytes = model.vocabSize() * sizeof(float);
+  model.device().copyOut(logitsAt(toRow), static_cast<uint8_t *>(output.data()) + fromRow * bytes,
+                         rows * bytes);
+}
+
 std::vector<const float *> Session::step(std::span<const Feed> feeds) {
   checkFeeds(feeds);
-  logits.resize(feeds.size() * model.vocabSize());
+  reserveLogits(feeds.size());
   std::vector<size_t> single;
   for (size_t i = 0; i < feeds.size(); ++i)
     if (feeds[i].tokens.size() == 1)
       single.push_back(i);
     else
       prefill(feeds[i], i);
-  const fb::Program &largest = *decodePrograms.back().program;
+  const fb::Program &largest = decodePrograms.back()->program;
   size_t limit = std::min(largest.max_sequences(), largest.max_output_rows());
   std::span<const size_t> rest = single;
   while (!rest.empty()) {
@@ -139,7 +148,7 @@ std::vector<const float *> Session::step(std::span<const Feed> feeds) {
   std::vector<const float *> rows;
   rows.reserve(feeds.size());
   for (size_t i = 0; i < feeds.size(); ++i)
-    rows.push_back(logits.data() + i * model.vocabSize());
+    rows.push_back(logitsAt(i));
   return rows;
 }
 
@@ -162,15 +171,17 @@ void Session::decode(std::span<const Feed> feeds, std::span<const size_t> which)
     batch.outputRows.push_back(int32_t(i));
   }
   run(decodePrograms);
-  uint32_t vocab = model.vocabSize();
-  for (size_t i = 0; i < which.size(); ++i)
-    model.device().copyOut(logits.data() + which[i] * vocab,
-                           static_cast<float *>(output.data()) + i * vocab, vocab * sizeof(float));
+  // Rows that lie together on both sides are fetched together.
+  for (size_t i = 0, end; i < which.size(); i = end) {
+    for (end = i + 1; end < which.size() && which[end] == which[end - 1] + 1; ++end)
+      ;
+    fetchLogits(which[i], i, end - i);
+  }
 }
 
 /// Chunks of the largest bucket; only the last chunk asks for logits.
 void Session::prefill(const Feed &feed, size_t row) {
-  size_t limit = prefillPrograms.back().program->max_tokens();
+  size_t limit = prefillPrograms.back()->program.max_tokens();
   for (size_t begin = 0; begin < feed.tokens.size(); begin += limit) {
     size_t count = std::min(limit, feed.tokens.size() - begin);
     batch.clear();
@@ -179,17 +190,16 @@ void Session::prefill(const Feed &feed, size_t row) {
       batch.outputRows.push_back(int32_t(count - 1));
     run(prefillPrograms);
   }
-  uint32_t vocab = model.vocabSize();
-  model.device().copyOut(logits.data() + row * vocab, output.data(), vocab * sizeof(float));
+  fetchLogits(row, 0, 1);
 }
 
 void Session::prefillAll(SequenceId id, std::span<const int32_t> tokens, const RowSink &sink) {
   Feed feed{id, tokens};
   checkFeeds({&feed, 1});
   size_t limit = 1;
-  for (const BoundProgram &p : prefillPrograms)
-    limit = std::max<size_t>(limit, p.program->max_output_rows());
-  logits.resize(std::min(limit, tokens.size()) * model.vocabSize());
+  for (const auto &p : prefillPrograms)
+    limit = std::max<size_t>(limit, p->program.max_output_rows());
+  reserveLogits(std::min(limit, tokens.size()));
   for (size_t begin = 0; begin < tokens.size(); begin += limit) {
     size_t count = std::min(limit, tokens.size() - begin);
     batch.clear();
@@ -197,8 +207,8 @@ void Session::prefillAll(SequenceId id, std::span<const int32_t> tokens, const R
     for (size_t i = 0; i < count; ++i)
       batch.outputRows.push_back(int32_t(i));
     run(prefillPrograms);
-    model.device().copyOut(logits.data(), output.data(), count * model.vocabSize() * sizeof(float));
-    sink(uint32_t(count), logits.data());
+    fetchLogits(0, 0, count);
+    sink(uint32_t(count), logitsAt(0));
   }
 }
 

@@ -81,9 +81,14 @@ private:
     void clear();
   };
 
+  /// Sizes of the buffers that all programs share, in bytes.
+  struct Sizes {
+    uint64_t arena = 1, output = 0, inputs = 0, launches = 0;
+  };
+  Sizes sizes() const;
+  void allocate(uint32_t pages);
   void bindPrograms();
-  BoundProgram bind(const fb::Program &program);
-  void *address(const fb::Arg &arg) const;
+  BufferView view(const fb::Program &program, const fb::Arg &arg) const;
 
   Sequence &sequence(SequenceId id);
   void checkFeeds(std::span<const Feed> feeds);
@@ -93,21 +98,25 @@ private:
   void append(SequenceId id, std::span<const int32_t> tokens);
   void decode(std::span<const Feed> feeds, std::span<const size_t> which);
   void prefill(const Feed &feed, size_t row);
-  void run(const std::vector<BoundProgram> &entry);
-  void upload(fb::InputKind kind, const std::vector<int32_t> &values);
-  void uploadBlockTable();
-  const float *fetchLogits(size_t firstRow, size_t rows);
+  using Programs = std::vector<std::unique_ptr<BoundProgram>>;
+  void run(const Programs &entry);
+  std::span<const uint8_t> inputBlock(const fb::Program &program);
+  void reserveLogits(size_t rows);
+  void fetchLogits(size_t toRow, size_t fromRow, size_t rows);
+  float *logitsAt(size_t row) const {
+    return static_cast<float *>(logits.data()) + row * model.vocabSize();
+  }
 
   const Model &model;
   SessionOptions options;
   std::vector<Sequence> sequences;
   std::optional<PagedCache> cache;
   DeviceBuffer arena, output, counters;
-  std::vector<DeviceBuffer> inputs; // by InputKind
-  std::vector<BoundProgram> prefillPrograms, decodePrograms;
+  DeviceBuffer inputs; // dims and inputs, laid out for each program (InputLayout)
+  Programs prefillPrograms, decodePrograms;
   Batch batch;
-  std::vector<int32_t> blockTable; // staging
-  std::vector<float> logits;       // [rows, vocab_size] on the host
+  std::vector<uint8_t> block; // what goes into `inputs`
+  HostBuffer logits;          // [rows, vocab_size] F32
   bool profiling = false;
   std::vector<double> seconds;
   const fb::Program *last = nullptr;

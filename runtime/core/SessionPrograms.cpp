@@ -3,70 +3,76 @@
 
 #include "runtime/bundle/Error.h"
 #include "runtime/bundle/Format.h"
+#include "runtime/core/InputLayout.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace moec::rt {
 
-void Session::bindPrograms() {
+Session::Sizes Session::sizes() const {
   const fb::Manifest &m = model.manifest();
-  Device &device = model.device();
-  uint64_t arenaBytes = 1, tokens = 1, rows = 1, tables = 1;
+  Sizes sizes;
   for (const char *name : {"prefill", "decode"})
     for (const fb::Program *p : *model.bundle().entry(name)->programs()) {
-      arenaBytes = std::max(arenaBytes, p->arena_bytes());
-      tokens = std::max<uint64_t>(tokens, p->max_tokens());
-      rows = std::max<uint64_t>(rows, p->max_output_rows());
-      tables = std::max<uint64_t>(tables, p->max_sequences());
+      sizes.arena = std::max(sizes.arena, p->arena_bytes());
+      sizes.output = std::max(sizes.output, uint64_t(p->max_output_rows()) * m.vocab_size() * 4);
+      sizes.inputs = std::max(sizes.inputs, InputLayout(*p, m.pages_per_sequence()).bytes);
+      sizes.launches += p->launches()->size();
     }
-  arena = DeviceBuffer(device, arenaBytes, "the arena");
+  return sizes;
+}
+
+/// All of the session's device memory, after it was seen to fit.
+void Session::allocate(uint32_t pages) {
+  Device &device = model.device();
+  const fb::CacheLayout &layout = *model.manifest().cache();
+  Sizes s = sizes();
+  model.loadWeights({{"KV cache", PagedCache::bytes(layout, pages)},
+                     {"arena", s.arena},
+                     {"logits", s.output},
+                     {"inputs", s.inputs + kCounterBytes},
+                     {"recorded launches", s.launches * device.launchMemory()}});
+  cache.emplace(device, layout, pages);
+  arena = DeviceBuffer(device, s.arena, "the arena");
   counters = DeviceBuffer(device, kCounterBytes, "the counters");
-  output = DeviceBuffer(device, rows * m.vocab_size() * 4, "the logits");
-  for (int kind = 0; kind <= int(fb::InputKind::MAX); ++kind) {
-    uint64_t count = tokens;
-    if (fb::InputKind(kind) == fb::InputKind::BlockTable)
-      count = tables * m.pages_per_sequence();
-    if (fb::InputKind(kind) == fb::InputKind::OutputRows)
-      count = rows;
-    inputs.emplace_back(device, count * 4, "the inputs");
-  }
-  for (const fb::Program *p : *model.bundle().entry("prefill")->programs())
-    prefillPrograms.push_back(bind(*p));
-  for (const fb::Program *p : *model.bundle().entry("decode")->programs())
-    decodePrograms.push_back(bind(*p));
+  output = DeviceBuffer(device, s.output, "the logits");
+  inputs = DeviceBuffer(device, s.inputs, "the inputs");
 }
 
-BoundProgram Session::bind(const fb::Program &program) {
-  BoundProgram bound;
-  bound.program = &program;
-  for (const fb::Launch *launch : *program.launches()) {
-    BoundLaunch b{launch->kernel(), launch->grid(), {}};
-    for (const fb::Arg *arg : *launch->args())
-      b.args.push_back(address(*arg));
-    bound.launches.push_back(std::move(b));
-  }
-  return bound;
+void Session::bindPrograms() {
+  auto bind = [&](const char *entry, Programs &programs) {
+    for (const fb::Program *p : *model.bundle().entry(entry)->programs())
+      programs.push_back(model.device().bind(
+          *p, {inputs.view(), [&](const fb::Arg &arg) { return view(*p, arg); }}));
+  };
+  bind("prefill", prefillPrograms);
+  bind("decode", decodePrograms);
 }
 
-void *Session::address(const fb::Arg &arg) const {
-  auto base = [&]() -> void * {
+BufferView Session::view(const fb::Program &program, const fb::Arg &arg) const {
+  InputLayout layout(program, model.manifest().pages_per_sequence());
+  auto from = [](BufferView buffer, uint64_t offset) {
+    return BufferView{static_cast<uint8_t *>(buffer.data) + offset, buffer.bytes - offset};
+  };
+  auto base = [&]() -> BufferView {
     switch (arg.kind()) {
     case fb::ArgKind::Arena:
-      return arena.data();
+      return arena.view();
     case fb::ArgKind::Weight:
-      return const_cast<void *>(model.weight(arg.index()));
+      return model.weight(arg.index());
     case fb::ArgKind::Input:
-      return inputs[arg.index()].data();
+      return from(inputs.view(), layout.offset(fb::InputKind(arg.index())));
     case fb::ArgKind::Output:
-      return output.data();
+      return output.view();
     case fb::ArgKind::Cache:
       return cache->layer(arg.index());
     case fb::ArgKind::Counters:
-      return counters.data();
+      return counters.view();
     }
-    return nullptr;
+    return {};
   };
-  return static_cast<uint8_t *>(base()) + arg.offset();
+  return from(base(), arg.offset());
 }
 
 void Session::Batch::clear() {
@@ -77,47 +83,46 @@ void Session::Batch::clear() {
   sequences.clear();
 }
 
-void Session::upload(fb::InputKind kind, const std::vector<int32_t> &values) {
-  if (values.empty())
-    return;
-  model.device().copyIn(inputs[int(kind)].data(), values.data(), values.size() * sizeof(int32_t));
-}
-
-/// One row per sequence of the batch; entries past its pages are 0.
-void Session::uploadBlockTable() {
-  size_t width = model.manifest().pages_per_sequence();
-  blockTable.assign(batch.sequences.size() * width, 0);
-  for (size_t row = 0; row < batch.sequences.size(); ++row) {
-    const auto &pages = sequences[batch.sequences[row]].pages;
-    std::copy(pages.begin(), pages.end(), blockTable.begin() + row * width);
-  }
-  upload(fb::InputKind::BlockTable, blockTable);
+/// The batch as the program's inputs, up to the last row of the block table
+/// that is in use; entries of that past a sequence's pages are 0.
+std::span<const uint8_t> Session::inputBlock(const fb::Program &program) {
+  uint32_t width = model.manifest().pages_per_sequence();
+  InputLayout layout(program, width);
+  uint64_t tableBytes = batch.sequences.size() * width * sizeof(int32_t);
+  block.assign(layout.offset(fb::InputKind::BlockTable) + tableBytes, 0);
+  auto put = [&](uint64_t offset, const auto &values) {
+    if (!std::empty(values))
+      std::memcpy(block.data() + offset, std::data(values), std::size(values) * sizeof(values[0]));
+  };
+  put(0, Dims{1, int64_t(batch.tokens.size()), int64_t(batch.sequences.size()),
+              int64_t(batch.outputRows.size()), int64_t(width)});
+  put(layout.offset(fb::InputKind::TokenIds), batch.tokens);
+  put(layout.offset(fb::InputKind::Positions), batch.positions);
+  put(layout.offset(fb::InputKind::SequenceIds), batch.rows);
+  put(layout.offset(fb::InputKind::OutputRows), batch.outputRows);
+  for (size_t row = 0; row < batch.sequences.size(); ++row)
+    put(layout.offset(fb::InputKind::BlockTable) + row * width * sizeof(int32_t),
+        sequences[batch.sequences[row]].pages);
+  return block;
 }
 
 /// Runs the batch through the smallest program of the entry that holds it.
-void Session::run(const std::vector<BoundProgram> &entry) {
-  const BoundProgram *chosen = nullptr;
-  for (const BoundProgram &p : entry)
-    if (!chosen && batch.tokens.size() <= p.program->max_tokens() &&
-        batch.sequences.size() <= p.program->max_sequences() &&
-        batch.outputRows.size() <= p.program->max_output_rows())
-      chosen = &p;
+void Session::run(const Programs &entry) {
+  BoundProgram *chosen = nullptr;
+  for (const auto &p : entry)
+    if (!chosen && batch.tokens.size() <= p->program.max_tokens() &&
+        batch.sequences.size() <= p->program.max_sequences() &&
+        batch.outputRows.size() <= p->program.max_output_rows())
+      chosen = p.get();
   if (!chosen)
     fail(ErrorKind::Internal, "no program for ", batch.tokens.size(), " tokens and ",
          batch.sequences.size(), " sequences");
-  upload(fb::InputKind::TokenIds, batch.tokens);
-  upload(fb::InputKind::Positions, batch.positions);
-  upload(fb::InputKind::SequenceIds, batch.rows);
-  upload(fb::InputKind::OutputRows, batch.outputRows);
-  uploadBlockTable();
   if (options.poison) { // all ones is a NaN in every float format
     model.device().fillBytes(arena.data(), 0xFF, arena.bytes());
     model.device().fillBytes(output.data(), 0xFF, output.bytes());
   }
-  Dims dims = {1, int64_t(batch.tokens.size()), int64_t(batch.sequences.size()),
-               int64_t(batch.outputRows.size()), int64_t(model.manifest().pages_per_sequence())};
-  last = chosen->program;
-  model.device().run(*chosen, dims, profiling ? &seconds : nullptr);
+  last = &chosen->program;
+  chosen->run(inputBlock(chosen->program), profiling ? &seconds : nullptr);
 }
 
 } // namespace moec::rt

@@ -106,7 +106,9 @@ moert_status moert_open(const char *path, const moert_open_params *params, moert
     need(model, "model");
     ModelOptions options;
     if (params) {
-      options.threads = params->threads;
+      options.device.threads = params->threads;
+      options.device.index = params->device;
+      options.device.launchByLaunch = params->launch_by_launch;
       options.verifyWeights = !params->skip_weight_check;
       options.describeOnly = params->describe_only;
     }

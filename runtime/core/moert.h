@@ -7,6 +7,9 @@
  * On failure outputs are untouched unless said otherwise, and
  * moert_last_error() has the text.
  *
+ * Loading. moert_open reads the bundle and loads its kernels; the weights go to
+ * the device with the first session, when all that must fit is known.
+ *
  * Ownership. What moert_open and *_create give belongs to the caller
  * and goes back through the matching destroy or close. Pointers that other
  * functions hand out belong to the handle they came from and live as long as
@@ -51,6 +54,8 @@ typedef struct moert_open_params {
   uint32_t threads;      /* worker threads; 0: one per CPU of this process */
   int skip_weight_check; /* nonzero: leave out the weights' checksums */
   int describe_only;     /* nonzero: no sessions; works for any target */
+  uint32_t device;       /* which GPU, of those that the driver shows */
+  int launch_by_launch;  /* nonzero: wait after each kernel, so that a failing one is named */
 } moert_open_params;
 
 /* `path`: a .moeb file or a folder with rank-0.moeb. `params` may be NULL. */

@@ -1,7 +1,10 @@
-// A block of elements is written with one loop per storage width; the 1-byte
-// types go through a table of codes, which makes them as fast as the others.
+// Every element is a code out of a table, found by a byte or a sum of bytes of
+// its word: one loop per storage width, and no device rounds for itself.
 #include "runtime/device/SyntheticFill.h"
 
+#include "runtime/bundle/Verify.h"
+
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -64,23 +67,21 @@ uint32_t toSmallFloat(float value, int mantissa, int bias, uint32_t maxCode, int
   return sign | std::min(code, maxCode);
 }
 
-template <typename T, typename Convert>
-void fillPairs(float scale, uint64_t key, uint64_t begin, uint64_t end, T *out, Convert convert) {
-  const float unit = float(scale / kByteSumDeviation);
+template <typename T>
+void fillBySum(const T *table, uint64_t key, uint64_t begin, uint64_t end, T *out) {
   for (uint64_t i = begin; i < end; i += 2) {
     uint64_t bits = word(key, i / 2);
-    // Four byte sums at once would be as good; two halves of four bytes each.
+    // Two halves of four bytes each, added side by side.
     uint64_t pairs = (bits & 0x00FF00FF00FF00FFull) + ((bits >> 8) & 0x00FF00FF00FF00FFull);
     uint64_t sums = pairs + (pairs >> 16);
-    out[i] = convert(float(int(sums & 0xFFFF) - 510) * unit);
+    out[i] = table[sums & 0xFFFF];
     if (i + 1 < end)
-      out[i + 1] = convert(float(int((sums >> 32) & 0xFFFF) - 510) * unit);
+      out[i + 1] = table[(sums >> 32) & 0xFFFF];
   }
 }
 
 template <typename T>
-void fillTable(const std::array<T, 256> &table, uint64_t key, uint64_t begin, uint64_t end,
-               T *out) {
+void fillByByte(const T *table, uint64_t key, uint64_t begin, uint64_t end, T *out) {
   for (uint64_t i = begin; i < end; i += 8) {
     uint64_t bits = word(key, i / 8);
     uint64_t count = std::min<uint64_t>(8, end - i);
@@ -89,14 +90,16 @@ void fillTable(const std::array<T, 256> &table, uint64_t key, uint64_t begin, ui
   }
 }
 
-template <typename T, typename Convert>
-void fillQuantiles(float scale, uint64_t key, uint64_t begin, uint64_t end, void *memory,
-                   Convert convert) {
-  static const std::array<int, 256> quantiles = byteSumQuantiles();
-  std::array<T, 256> table;
-  for (int i = 0; i < 256; ++i)
-    table[i] = convert(float(quantiles[i] * (scale / kByteSumDeviation)));
-  fillTable(table, key, begin, end, static_cast<T *>(memory));
+template <typename T>
+void fillAs(const FillTable &fill, uint64_t key, uint64_t begin, uint64_t end, void *memory) {
+  const T *table = reinterpret_cast<const T *>(fill.codes().data());
+  T *out = static_cast<T *>(memory);
+  if (fill.index() == FillTable::Index::Sum)
+    fillBySum(table, key, begin, end, out);
+  else if (fill.index() == FillTable::Index::Byte)
+    fillByByte(table, key, begin, end, out);
+  else
+    std::fill(out + begin, out + end, table[0]);
 }
 
 /// Rounds and saturates to [low, high]; NaN cannot occur.
@@ -107,20 +110,31 @@ int8_t toI8(float v) { return toInteger<int8_t>(v, -128, 127); }
 uint8_t toU8(float v) { return toInteger<uint8_t>(v, 0, 255); }
 int32_t toI32(float v) { return toInteger<int32_t>(v, -2147483648.0, 2147483647.0); }
 
-template <typename T> void fillConstant(T value, uint64_t begin, uint64_t end, void *memory) {
-  std::fill(static_cast<T *>(memory) + begin, static_cast<T *>(memory) + end, value);
+/// The code of a value, as an integer of the type's width.
+uint32_t codeOf(fb::DType type, float value) {
+  switch (type) {
+  case fb::DType::F32:
+    return std::bit_cast<uint32_t>(value);
+  case fb::DType::F16:
+    return toF16(value);
+  case fb::DType::BF16:
+    return toBF16(value);
+  case fb::DType::F8E4M3FN:
+    return toF8E4M3FN(value);
+  case fb::DType::F8E5M2:
+    return toF8E5M2(value);
+  case fb::DType::I8:
+    return uint8_t(toI8(value));
+  case fb::DType::U8:
+    return toU8(value);
+  case fb::DType::I32:
+    return uint32_t(toI32(value));
+  }
+  return 0;
 }
 
-/// The loop for one storage type: pairs for wide floats, a table otherwise.
-template <typename T, typename Convert>
-void fillAs(bool wideFloat, fb::FillKind kind, float scale, uint64_t key, uint64_t begin,
-            uint64_t end, void *memory, Convert convert) {
-  if (kind == fb::FillKind::Constant)
-    fillConstant<T>(convert(scale), begin, end, memory);
-  else if (wideFloat)
-    fillPairs(scale, key, begin, end, static_cast<T *>(memory), convert);
-  else
-    fillQuantiles<T>(scale, key, begin, end, memory, convert);
+bool isWideFloat(fb::DType type) {
+  return type == fb::DType::F32 || type == fb::DType::F16 || type == fb::DType::BF16;
 }
 
 } // namespace
@@ -137,29 +151,36 @@ uint64_t fillKey(std::string_view weightName, uint64_t seed) {
   return XXH3_64bits_withSeed(weightName.data(), weightName.size(), seed);
 }
 
-void fillElements(fb::DType type, fb::FillKind kind, float scale, uint64_t key, uint64_t begin,
-                  uint64_t end, void *memory) {
-  auto fill = [&]<typename T>(bool wide, T (*)(float), auto convert) {
-    fillAs<T>(wide, kind, scale, key, begin, end, memory, convert);
+FillTable::FillTable(fb::DType type, fb::FillKind kind, float scale)
+    : by(kind == fb::FillKind::Constant ? Index::Nothing
+         : isWideFloat(type)            ? Index::Sum
+                                        : Index::Byte),
+      width(elementSize(type)) {
+  static const std::array<int, 256> quantiles = byteSumQuantiles();
+  auto add = [&](float value) {
+    uint32_t code = codeOf(type, value); // little-endian
+    const auto *first = reinterpret_cast<const uint8_t *>(&code);
+    bytes.insert(bytes.end(), first, first + width);
   };
-  switch (type) {
-  case fb::DType::F32:
-    return fill(true, (float (*)(float)) nullptr, [](float v) { return v; });
-  case fb::DType::F16:
-    return fill(true, &toF16, toF16);
-  case fb::DType::BF16:
-    return fill(true, &toBF16, toBF16);
-  case fb::DType::F8E4M3FN:
-    return fill(false, &toF8E4M3FN, toF8E4M3FN);
-  case fb::DType::F8E5M2:
-    return fill(false, &toF8E5M2, toF8E5M2);
-  case fb::DType::I8:
-    return fill(false, &toI8, toI8);
-  case fb::DType::U8:
-    return fill(false, &toU8, toU8);
-  case fb::DType::I32:
-    return fill(false, &toI32, toI32);
-  }
+  const double unit = scale / kByteSumDeviation;
+  if (by == Index::Nothing)
+    add(scale);
+  else if (by == Index::Sum)
+    for (int sum = 0; sum <= 4 * 255; ++sum)
+      add(float(sum - 510) * float(unit));
+  else
+    for (int quantile : quantiles)
+      add(float(quantile * unit));
+}
+
+void fillElements(const FillTable &table, uint64_t key, uint64_t begin, uint64_t end,
+                  void *memory) {
+  if (table.codeBytes() == 4)
+    fillAs<uint32_t>(table, key, begin, end, memory);
+  else if (table.codeBytes() == 2)
+    fillAs<uint16_t>(table, key, begin, end, memory);
+  else
+    fillAs<uint8_t>(table, key, begin, end, memory);
 }
 
 } // namespace moec::rt

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace moec::rt {
 
@@ -27,10 +28,34 @@ inline constexpr uint64_t kFillUnit = 64;
 
 uint64_t fillKey(std::string_view weightName, uint64_t seed);
 
+/// The few codes that a weight's elements can have, so that a device only
+/// looks them up.
+class FillTable {
+public:
+  enum class Index {
+    Nothing, // Constant: one code
+    Sum,     // 2- and 4-byte floats: by the sum of four bytes, 1021 codes
+    Byte     // others: by one byte, 256 codes
+  };
+  /// `kind` is Normal or Constant.
+  FillTable(fb::DType type, fb::FillKind kind, float scale);
+
+  Index index() const { return by; }
+  unsigned codeBytes() const { return width; }
+  /// The codes one after the other, codeBytes() each.
+  const std::vector<uint8_t> &codes() const { return bytes; }
+  /// Elements that come from one 64-bit word.
+  unsigned elementsPerWord() const { return by == Index::Sum ? 2 : 8; }
+
+private:
+  Index by;
+  unsigned width;
+  std::vector<uint8_t> bytes;
+};
+
 /// Writes elements [begin, end) of a weight whose element 0 is at `memory`.
-/// `begin` is a multiple of kFillUnit. `kind` is Normal or Constant.
-void fillElements(fb::DType type, fb::FillKind kind, float scale, uint64_t key, uint64_t begin,
-                  uint64_t end, void *memory);
+/// `begin` is a multiple of kFillUnit.
+void fillElements(const FillTable &table, uint64_t key, uint64_t begin, uint64_t end, void *memory);
 
 /// Conversions to the small types, to nearest even, saturating (FP8).
 uint16_t toBF16(float value);

@@ -12,7 +12,6 @@
 #include <cstdarg>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace moec::rt {
 namespace {
@@ -110,9 +109,17 @@ private:
   size_t bandwidthBytes() const {
     if (options.bandwidthMiB)
       return options.bandwidthMiB << 20;
-    uint64_t free = uint64_t(::sysconf(_SC_AVPHYS_PAGES)) * uint64_t(::sysconf(_SC_PAGESIZE));
+    uint64_t free = model.device().freeMemory();
     uint64_t wanted = std::clamp<uint64_t>(model.weightBytes(), 1ull << 30, 4ull << 30);
     return std::min(wanted, std::max<uint64_t>(free / 2, 64 << 20));
+  }
+
+  /// The least seconds that a launch can take: its bytes at the measured
+  /// bandwidth, or its arithmetic at the target's peak, where that is known.
+  double launchBound(const fb::Launch &launch) const {
+    double peak = model.manifest().kernels()->Get(launch.kernel())->peak_flops();
+    double seconds = double(launchBytes(launch)) / readBandwidth;
+    return peak > 0 ? std::max(seconds, double(launch.flops()) / peak) : seconds;
   }
 
   Json launchRow(size_t index) const;
@@ -132,11 +139,12 @@ std::string optional(const flatbuffers::String *s) { return s ? s->str() : ""; }
 Json Bench::launchRow(size_t index) const {
   const fb::Launch &launch = *session.lastProgram()->launches()->Get(index);
   const fb::Kernel &kernel = *model.manifest().kernels()->Get(launch.kernel());
-  double rate = double(launchBytes(launch)) / launchMedians[index];
+  double rate = double(launchBytes(launch)) / launchMedians[index], bound = launchBound(launch);
   return {{"label", optional(launch.label())}, {"kernel", kernel.symbol()->str()},
           {"hero", optional(kernel.hero())},   {"microseconds", launchMedians[index] * 1e6},
           {"bytes", launchBytes(launch)},      {"bytes_per_second", rate},
-          {"fraction", rate / readBandwidth}};
+          {"fraction", rate / readBandwidth},  {"flops", launch.flops()},
+          {"bound_microseconds", bound * 1e6}, {"of_bound", launchMedians[index] / bound}};
 }
 
 Json Bench::report() const {
@@ -186,41 +194,41 @@ std::string Bench::table() const {
   return options.profile ? out + "\n" + profileTable() : out;
 }
 
-/// Two tables: time by kernel, most first, and every launch in order.
+/// Two tables: time by kernel, most first, and every launch in order. "ratio"
+/// is the time over the bound.
 std::string Bench::profileTable() const {
   struct Sum {
     int count = 0;
-    double microseconds = 0, bytes = 0;
+    double microseconds = 0, bound = 0, bytes = 0;
   };
   std::map<std::string, Sum> kernels;
   double total = 0;
-  const char *columns = "%-40.40s %-44.44s %10.1f %12.3f %8.2f %6.1f %%";
-  std::string launches = line("%-40s %-44s %10s %12s %8s %8s", "launch", "kernel", "median us",
-                              "MB", "GB/s", "of peak");
+  const char *columns = "%-40.40s %-44.44s %10.1f %10.1f %7.2f %12.3f %8.2f";
+  std::string launches = line("%-40s %-44s %10s %10s %7s %12s %8s", "launch", "kernel", "median us",
+                              "bound us", "ratio", "MB", "GB/s");
   for (size_t i = 0; i < launchMedians.size(); ++i) {
     Json row = launchRow(i);
     std::string kernel = row["kernel"], label = row["label"];
-    double us = row["microseconds"], bytes = row["bytes"];
+    double us = row["microseconds"], bound = row["bound_microseconds"], bytes = row["bytes"];
     Sum &sum = kernels[kernel];
     ++sum.count;
     sum.microseconds += us;
+    sum.bound += bound;
     sum.bytes += bytes;
     total += us;
-    launches += line(columns, label.c_str(), kernel.c_str(), us, bytes / 1e6, bytes / us / 1e3,
-                     100 * double(row["fraction"]));
+    launches += line(columns, label.c_str(), kernel.c_str(), us, bound, us / bound, bytes / 1e6,
+                     bytes / us / 1e3);
   }
   std::vector<std::pair<std::string, Sum>> order(kernels.begin(), kernels.end());
   std::sort(order.begin(), order.end(), [](const auto &a, const auto &b) {
     return a.second.microseconds > b.second.microseconds;
   });
-  std::string out = line("%-44s %8s %10s %8s %12s %8s %8s", "kernel", "launches", "total us",
-                         "of step", "MB", "GB/s", "of peak");
-  for (const auto &[name, sum] : order) {
-    double rate = sum.bytes / sum.microseconds / 1e3;
-    out += line("%-44.44s %8d %10.1f %6.1f %% %12.3f %8.2f %6.1f %%", name.c_str(), sum.count,
-                sum.microseconds, 100 * sum.microseconds / total, sum.bytes / 1e6, rate,
-                100 * rate * 1e9 / readBandwidth);
-  }
+  std::string out = line("%-44s %8s %10s %8s %10s %7s %12s %8s", "kernel", "launches", "total us",
+                         "of step", "bound us", "ratio", "MB", "GB/s");
+  for (const auto &[name, sum] : order)
+    out += line("%-44.44s %8d %10.1f %6.1f %% %10.1f %7.2f %12.3f %8.2f", name.c_str(), sum.count,
+                sum.microseconds, 100 * sum.microseconds / total, sum.bound,
+                sum.microseconds / sum.bound, sum.bytes / 1e6, sum.bytes / sum.microseconds / 1e3);
   return out + "\n" + launches;
 }
 
@@ -229,6 +237,8 @@ std::string Bench::profileTable() const {
 int runBench(const BenchOptions &options) {
   Model model(options.bundle, options.model());
   Bench bench(model, options);
+  if (options.verbose)
+    reportLoad(model);
   bench.measure();
   writeOut(options.json ? bench.report().dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
                         : bench.table());

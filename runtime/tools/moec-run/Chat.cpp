@@ -96,6 +96,8 @@ private:
 int runChat(const ChatOptions &options) {
   Model model(options.bundle, options.model());
   Conversation conversation(model, options);
+  if (options.verbose)
+    reportLoad(model);
   bool terminal = ::isatty(STDIN_FILENO);
   if (terminal)
     std::fprintf(stderr, "%s; /reset forgets the conversation, /quit ends\n",

@@ -4,6 +4,7 @@
 
 #include "runtime/core/Model.h"
 #include "runtime/core/Sampler.h"
+#include "runtime/tools/moec-run/LoadReport.h"
 
 #include <cstdint>
 #include <string>
@@ -12,10 +13,13 @@ namespace moec::rt {
 
 struct CommonOptions {
   std::string bundle;
-  unsigned threads = 0;
+  DeviceOptions device;
   bool skipCheck = false;
+  bool verbose = false;
 
-  ModelOptions model() const { return {.threads = threads, .verifyWeights = !skipCheck}; }
+  ModelOptions model() const {
+    return {.device = device, .verifyWeights = !skipCheck, .progress = loadProgress()};
+  }
 };
 
 struct GenerateOptions : CommonOptions {

@@ -80,6 +80,8 @@ int runGenerate(const GenerateOptions &options) {
   checkPrompt(model, prompt.tokens);
   Sampler sampler(options.sampling);
   Session session(model, sessionOptions(model, prompt.tokens.size(), options.maxNewTokens));
+  if (options.verbose)
+    reportLoad(model);
 
   InterruptGuard guard;
   std::optional<LogitsFile> logits;

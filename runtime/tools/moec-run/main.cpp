@@ -13,8 +13,13 @@ using namespace moec::rt;
 static void addCommon(CLI::App &app, CommonOptions &o) {
   app.add_option("bundle", o.bundle, "a folder that `moec compile` wrote, or one .moeb file")
       ->required();
-  app.add_option("--threads", o.threads, "worker threads (default: one per CPU)")
+  app.add_option("--threads", o.device.threads, "worker threads (default: one per CPU)")
       ->check(CLI::Range(1u, 4096u));
+  app.add_option("--device", o.device.index,
+                 "which GPU, of those that CUDA_VISIBLE_DEVICES leaves (default: 0)");
+  app.add_flag("--launch-by-launch", o.device.launchByLaunch,
+               "no graphs, wait after each kernel: a failing one is named");
+  app.add_flag("--verbose", o.verbose, "say on standard error what loading took");
   app.add_flag("--skip-weight-check", o.skipCheck, "do not verify the weights' checksums");
 }
 

@@ -29,7 +29,7 @@ protected:
     for (const char *name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json"})
       addFile(parts.manifest, name);
     file = std::make_unique<TempFile>(".moeb", assemble(std::move(parts)));
-    moert_open_params params = {2, 0, 0};
+    moert_open_params params = {2, 0, 0, 0, 0};
     ASSERT_EQ(moert_open(file->path().c_str(), &params, &model), MOERT_OK) << moert_last_error();
   }
   void TearDown() override { moert_close(model); }
@@ -118,7 +118,7 @@ TEST_F(MoertTest, StatusesTellKindsApart) {
   EXPECT_EQ(moert_open(text.path().c_str(), nullptr, &other), MOERT_ERROR_BUNDLE);
   TempFile foreign(".moeb", assemble(toyParts(), [](fb::ManifestT &m) { m.target->kind = "amd"; }));
   EXPECT_EQ(moert_open(foreign.path().c_str(), nullptr, &other), MOERT_ERROR_TARGET);
-  moert_open_params describe = {0, 0, 1};
+  moert_open_params describe = {0, 0, 1, 0, 0};
   ASSERT_EQ(moert_open(foreign.path().c_str(), &describe, &other), MOERT_OK);
   moert_session *session = nullptr;
   EXPECT_EQ(moert_session_create(other, nullptr, &session), MOERT_ERROR_ARGUMENT);

@@ -26,7 +26,7 @@ class SessionTest : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     file = new TempFile(".moeb", assemble(toyParts()));
-    model = new Model(file->path(), {.threads = 3});
+    model = new Model(file->path(), {.device = {.threads = 3}});
   }
   static void TearDownTestSuite() {
     delete model;

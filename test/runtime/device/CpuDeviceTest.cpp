@@ -15,7 +15,7 @@ void load(const std::function<void(fb::ManifestT &)> &edit, const Bytes &image =
     parts.segments[0] = image;
   TempFile file(".moeb", assemble(std::move(parts), edit));
   BundleFile bundle(file.path());
-  createCpuDevice(1)->load(bundle);
+  createCpuDevice({.threads = 1})->load(bundle);
 }
 
 TEST(CpuDevice, RefusesImagesThatDoNotLoad) {
@@ -28,7 +28,7 @@ TEST(CpuDevice, RefusesImagesThatDoNotLoad) {
 }
 
 TEST(CpuDevice, MemoryIsZeroedAndAligned) {
-  auto device = createCpuDevice(2);
+  auto device = createCpuDevice({.threads = 2});
   DeviceBuffer buffer(*device, 3 << 20, "a test");
   auto *bytes = static_cast<uint8_t *>(buffer.data());
   EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes) % 4096, 0u);
@@ -37,27 +37,28 @@ TEST(CpuDevice, MemoryIsZeroedAndAligned) {
   EXPECT_RT_ERROR(device->allocate(size_t(1) << 60, "a whale"), Capacity, "bytes of a whale");
 }
 
+Bytes filledWeight(unsigned threads, uint64_t seed) {
+  TempFile file(".moeb", assemble(toyParts(ToyWeights::Synthetic), [&](fb::ManifestT &m) {
+                  m.synthetic_seed = seed;
+                  m.weights[0]->dtype = fb::DType::F8E4M3FN;
+                  m.weights[0]->shape = {300001};
+                  m.weights[0]->bytes = 300001;
+                  m.weights[0]->fill_scale = 20;
+                }));
+  BundleFile bundle(file.path());
+  auto device = createCpuDevice({.threads = threads});
+  const auto *first = static_cast<const uint8_t *>(device->loadWeights(bundle, {})[0]);
+  EXPECT_EQ(device->stats().filledBytes, 300001 + TOY_VOCAB * TOY_WIDTH * 4);
+  return Bytes(first, first + 300001);
+}
+
 TEST(CpuDevice, FillDoesNotDependOnThreads) {
-  fb::WeightT w;
-  w.name = "w";
-  w.dtype = fb::DType::F8E4M3FN;
-  w.shape = {300001};
-  w.bytes = 300001;
-  w.fill = fb::FillKind::Normal;
-  w.fill_scale = 20;
-  flatbuffers::FlatBufferBuilder builder;
-  builder.Finish(fb::Weight::Pack(builder, &w));
-  const auto &weight = *flatbuffers::GetRoot<fb::Weight>(builder.GetBufferPointer());
-  std::vector<uint8_t> one(w.bytes), three(w.bytes);
-  createCpuDevice(1)->fillWeight(weight, 5, one.data());
-  createCpuDevice(3)->fillWeight(weight, 5, three.data());
-  EXPECT_EQ(one, three);
-  createCpuDevice(3)->fillWeight(weight, 6, three.data());
-  EXPECT_NE(one, three);
+  EXPECT_EQ(filledWeight(1, 5), filledWeight(3, 5));
+  EXPECT_NE(filledWeight(3, 6), filledWeight(3, 5));
 }
 
 TEST(CpuDevice, MeasuresABandwidth) {
-  double rate = createCpuDevice(2)->measureReadBandwidth(8 << 20);
+  double rate = createCpuDevice({.threads = 2})->measureReadBandwidth(8 << 20);
   EXPECT_GT(rate, 1e8);
   EXPECT_LT(rate, 1e13);
 }

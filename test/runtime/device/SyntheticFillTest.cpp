@@ -52,9 +52,10 @@ TEST(SmallFloats, F16AgreesWithTheCompiler) {
 template <typename T>
 std::vector<T> filled(fb::DType type, fb::FillKind kind, float scale, uint64_t key, size_t count,
                       size_t block) {
+  FillTable table(type, kind, scale);
   std::vector<T> out(count);
   for (size_t i = 0; i < count; i += block)
-    fillElements(type, kind, scale, key, i, std::min(count, i + block), out.data());
+    fillElements(table, key, i, std::min(count, i + block), out.data());
   return out;
 }
 

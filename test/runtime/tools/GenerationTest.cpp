@@ -14,7 +14,7 @@ namespace {
 class GenerationTest : public testing::Test {
 protected:
   TempFile file{".moeb", assemble(toyParts())};
-  Model model{file.path(), {.threads = 1}};
+  Model model{file.path(), {.device = {.threads = 1}}};
   Session session{model};
   Sampler sampler{{}};
   std::vector<int32_t> prompt = {3, 1, 4}, tokens;

@@ -1,0 +1,35 @@
+// Where the dims and inputs of a program lie in the one block that is copied to
+// the device before it runs. The block table comes last because most of it is
+// not in use: the copy ends with its last row.
+#pragma once
+
+#include "runtime/device/Device.h"
+
+namespace moec::rt {
+
+struct InputLayout {
+  /// `width`: entries in a row of the block table.
+  InputLayout(const fb::Program &program, uint32_t width) {
+    using Kind = fb::InputKind;
+    for (Kind kind :
+         {Kind::TokenIds, Kind::Positions, Kind::SequenceIds, Kind::OutputRows, Kind::BlockTable}) {
+      uint64_t count = program.max_tokens();
+      if (kind == Kind::OutputRows)
+        count = program.max_output_rows();
+      if (kind == Kind::BlockTable)
+        count = uint64_t(program.max_sequences()) * width;
+      offsets[int(kind)] = bytes;
+      bytes = (bytes + count * sizeof(int32_t) + kAlignment - 1) / kAlignment * kAlignment;
+    }
+  }
+  uint64_t offset(fb::InputKind kind) const { return offsets[int(kind)]; }
+
+  static constexpr uint64_t kAlignment = 256;
+  static_assert(sizeof(Dims) <= kAlignment);
+  uint64_t bytes = kAlignment; // the dims come first
+
+private:
+  uint64_t offsets[int(fb::InputKind::MAX) + 1];
+};
+
+} // namespace moec::rt
