@@ -54,6 +54,11 @@ TEST_P(Matmul, AddResidual) {
   check({.columns = 70, .depth = 130, .weight = weight, .add = true}, {1, 3});
 }
 
+TEST_P(Matmul, Bias) {
+  check({.columns = 129, .depth = 130, .weight = weight, .bias = "bf16"}, {1, 3, 17});
+  check({.columns = 70, .depth = 130, .weight = weight, .add = true, .bias = "f32"}, {1, 3});
+}
+
 TEST_P(Matmul, QuantizedActivations) {
   check({.columns = 129, .depth = 576, .weight = weight, .x = "f8"}, {1, 3, 17});
   check({.columns = 20, .depth = 1200, .weight = weight, .x = "f8"}, {1, 2});

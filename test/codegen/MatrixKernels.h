@@ -29,20 +29,24 @@ struct LinearText {
   std::string weight = "f32", x = "f32";
   bool add = false;                 // with a residual
   int64_t xStride = 0, yStride = 0; // 0: contiguous
+  std::string bias = {};            // its element type; empty: none
 
   std::string str() const {
-    std::string k = std::to_string(depth), n = std::to_string(columns);
+    std::string k = std::to_string(depth), n = std::to_string(columns),
+                bType = bias.empty() ? "" : "tensor<" + n + "x" + bias + ">";
     std::string xType = rowsType("?x" + k, x), wType = weightType(n + "x" + k, weight),
                 yType = "tensor<?x" + n + "xf32>";
     std::string strideX = std::to_string(xStride ? xStride : depth), strideW = k,
                 strideY = std::to_string(yStride ? yStride : columns);
     std::string text =
-        "kern.kernel @k(%x: " + xType + ", %w: " + wType + (add ? ", %r: " + yType : "") + ") -> " +
-        yType + " attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, " +
-        (add ? "#kern.rows<tokens * 1>, " : "") +
+        "kern.kernel @k(%x: " + xType + ", %w: " + wType + (bias.empty() ? "" : ", %b: " + bType) +
+        (add ? ", %r: " + yType : "") + ") -> " + yType +
+        " attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, " +
+        (bias.empty() ? "" : "unit, ") + (add ? "#kern.rows<tokens * 1>, " : "") +
         "#kern.rows<tokens * 1>], row_strides = array<i64: " + strideX + ", " + strideW + ", " +
-        (add ? n + ", " : "") + strideY + ">} {\n";
-    text += "%0 = moe.linear %x, %w : (" + xType + ", " + wType + ") -> " + yType + "\n";
+        (bias.empty() ? "" : "0, ") + (add ? n + ", " : "") + strideY + ">} {\n";
+    text += "%0 = moe.linear %x, %w" + std::string(bias.empty() ? "" : ", %b") + " : (" + xType +
+            ", " + wType + (bias.empty() ? "" : ", " + bType) + ") -> " + yType + "\n";
     if (add)
       text += "%1 = moe.add %r, %0 : " + yType + "\n";
     return text + "kern.yield " + (add ? "%1" : "%0") + " : " + yType + "\n}\n";
@@ -298,6 +302,37 @@ struct MlaText {
            ">} {\n%0 = moe.mla_attention %q, %w, %c, %p, %s, %t {heads = " + number(heads) +
            " : i64, nope_dim = " + number(nope) + " : i64, rope_dim = " + number(rope) +
            " : i64, v_dim = " + number(v) + " : i64, scale = 0.3 : f64} : (" + q + ", " + w + ", " +
+           c + ", tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> " + y + "\n" +
+           (quantize ? "%1 = moe.quantize %0 : (" + y + ") -> " + z + "\n" : "") + "kern.yield %0" +
+           (quantize ? ", %1" : "") + " : " + results + "\n}\n";
+  }
+};
+
+/// Attention over cached keys and values and, with `quantize`, the quantization of its result.
+struct GqaText {
+  int64_t heads, kvHeads, key, value, page;
+  std::string cache = "f32";
+  bool quantize = false;
+  std::string schedule = {}; // "{...}"; empty: the target's
+
+  std::string str() const {
+    auto number = [](int64_t value) { return std::to_string(value); };
+    int64_t width = kvHeads * (key + value);
+    std::string columns = number(heads * value), q = "tensor<?x" + number(heads * key) + "xf32>",
+                c = "!moe.cache<" + number(width) + "x" + cache + ", page = " + number(page) + ">",
+                y = rowsType("?x" + columns, "f32"), z = rowsType("?x" + columns, "f8"),
+                row = "#kern.rows<tokens * 1>";
+    std::string results = y + (quantize ? ", " + z : "");
+    return "kern.kernel @k(%q: " + q + ", %c: " + c +
+           ", %p: tensor<?xi32>, %s: tensor<?xi32>, %t: tensor<?x?xi32>) -> (" + results +
+           ") attributes {hero = #kern.hero<attention>, " +
+           (schedule.empty() ? "" : "schedule = #kern.schedule<" + schedule + ">, ") + "rows = [" +
+           row + ", unit, " + row + ", " + row + ", #kern.rows<sequences * 1>, " + row +
+           (quantize ? ", " + row : "") + "], row_strides = array<i64: " + number(heads * key) +
+           ", " + number(width) + ", 1, 1, 0, " + columns + (quantize ? ", " + columns : "") +
+           ">} {\n%0 = moe.attention %q, %c, %p, %s, %t {heads = " + number(heads) +
+           " : i64, kv_heads = " + number(kvHeads) + " : i64, key_dim = " + number(key) +
+           " : i64, value_dim = " + number(value) + " : i64, scale = 0.3 : f64} : (" + q + ", " +
            c + ", tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> " + y + "\n" +
            (quantize ? "%1 = moe.quantize %0 : (" + y + ") -> " + z + "\n" : "") + "kern.yield %0" +
            (quantize ? ", %1" : "") + " : " + results + "\n}\n";

@@ -58,6 +58,36 @@ TEST(Routing, BlockQuantizedWeight) {
                       "scoring = #moe<scoring sigmoid>"));
 }
 
+/// The best of all experts by softmax, their weights renormalised: without groups, without a bias.
+TEST(Routing, SoftmaxRenormalised) {
+  for (auto [experts, topK] : {std::pair<int64_t, int64_t>(8, 2), {128, 8}, {5, 5}}) {
+    std::string text = router(experts, topK, "tensor<" + std::to_string(experts) + "x130xf32>",
+                              "scoring = #moe<scoring softmax>, normalize = true, epsilon = 0.0");
+    std::string bias = "tensor<" + std::to_string(experts) + "xf32>";
+    text = replaceAll(text, ", %b: " + bias, "");
+    text = replaceAll(text, "unit, unit", "unit");
+    text = replaceAll(text, "200, 130, 0", "200, 130");
+    text = replaceAll(text, "moe.gate %l, %b", "moe.gate %l");
+    text = replaceAll(text, "xf32>, " + bias + ") ->", "xf32>) ->");
+    expectRouted(text);
+  }
+}
+
+/// The best expert ranks its group, a bias chooses, and the weights are scaled as they are.
+TEST(Routing, SoftmaxScaledNotRenormalised) {
+  expectRouted(router(20, 3, "tensor<20x130xf32>",
+                      "scoring = #moe<scoring softmax>, groups = 5 : i64, top_groups = 2 : i64, "
+                      "group_score = #moe<group_score max>, scale = 16.0"));
+}
+
+TEST(Routing, LinearWithBias) {
+  std::string text = router(24, 3, "tensor<24x130xbf16>", "scoring = #moe<scoring softmax>");
+  text = replaceAll(
+      text, "moe.linear %x, %w : (tensor<?x130xf32>, tensor<24x130xbf16>)",
+      "moe.linear %x, %w, %b : (tensor<?x130xf32>, tensor<24x130xbf16>, tensor<24xf32>)");
+  expectRouted(text);
+}
+
 TEST(Routing, SharedExperts) {
   std::string text = router(24, 5, "tensor<24x130xf32>",
                             "scoring = #moe<scoring sigmoid>, shared = 2 : i64, normalize = true, "

@@ -72,6 +72,28 @@ kern.kernel @k(%x: tensor<?x72xf32>, %w: tensor<104x72xf32>, %n: tensor<64xf32>,
 }
 )";
 
+/// A merged projection of query, key and value with its bias; then rope, and the cache's row.
+const char *const kQueryKeyValue = R"(
+#rope = #moe.rope<dim = 8, theta = 1.0e4, layout = half>
+kern.kernel @k(%x: tensor<?x72xf32>, %w: tensor<64x72xbf16>, %b: tensor<64xbf16>, %cache: !moe.cache<32xf32, page = 4>,
+    %p: tensor<?xi32>, %s: tensor<?xi32>, %t: tensor<?x?xi32>, %a: tensor<300x8xf32>)
+    -> (tensor<?x64xf32>, tensor<?x32xf32>, !moe.cache<32xf32, page = 4>)
+    attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, unit, #kern.rows<tokens * 1>,
+    #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit],
+    row_strides = array<i64: 72, 72, 0, 0, 1, 1, 0, 8, 64, 32, 0>} {
+  %0 = moe.linear %x, %w, %b : (tensor<?x72xf32>, tensor<64x72xbf16>, tensor<64xbf16>) -> tensor<?x64xf32>
+  %q = moe.slice %0 {offset = 0 : i64} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  %k = moe.slice %0 {offset = 32 : i64} : (tensor<?x64xf32>) -> tensor<?x16xf32>
+  %v = moe.slice %0 {offset = 48 : i64} : (tensor<?x64xf32>) -> tensor<?x16xf32>
+  %1 = moe.rope %q, %p, %a {heads = 4 : i64, rope = #rope} : (tensor<?x32xf32>, tensor<?xi32>, tensor<300x8xf32>) -> tensor<?x32xf32>
+  %2 = moe.rope %k, %p, %a {heads = 2 : i64, rope = #rope} : (tensor<?x16xf32>, tensor<?xi32>, tensor<300x8xf32>) -> tensor<?x16xf32>
+  %3 = moe.concat %2, %v : (tensor<?x16xf32>, tensor<?x16xf32>) -> tensor<?x32xf32>
+  %4 = moe.cache_append %cache, %3, %p, %s, %t : (!moe.cache<32xf32, page = 4>, tensor<?x32xf32>, tensor<?xi32>,
+      tensor<?xi32>, tensor<?x?xi32>) -> !moe.cache<32xf32, page = 4>
+  kern.yield %0, %1, %4 : tensor<?x64xf32>, tensor<?x32xf32>, !moe.cache<32xf32, page = 4>
+}
+)";
+
 void expectClose(const std::string &text, int64_t tokens, double tolerance) {
   KernelHarness harness(text, {tokens, std::min<int64_t>(tokens, 3), 1});
   harness.run();
@@ -102,6 +124,11 @@ TEST(RowTail, RouterThatSorts) {
 TEST(RowTail, NormAndCacheWrite) {
   for (int64_t tokens : {1, 5, 9})
     expectClose(kLatent, tokens, 1e-5);
+}
+
+TEST(RowTail, RopeAndCacheWriteOfOneProduct) {
+  for (int64_t tokens : {1, 5, 9})
+    expectClose(kQueryKeyValue, tokens, 1e-5);
 }
 
 TEST(RowTail, SecondRunFindsCountersZero) {

@@ -60,6 +60,45 @@ TEST(Rows, NormOfBFloat16Weight) {
               3e-7);
 }
 
+TEST(Rows, NormOfHeads) {
+  expectClose(R"(
+    kern.kernel @k(%x: tensor<?x99xf32>, %w: tensor<33xf32>) -> tensor<?x99xf32>
+        attributes {hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>],
+        row_strides = array<i64: 150, 0, 99>} {
+      %0 = moe.rms_norm %x, %w {epsilon = 1.0e-6, heads = 3 : i64} : (tensor<?x99xf32>, tensor<33xf32>) -> tensor<?x99xf32>
+      kern.yield %0 : tensor<?x99xf32>
+    })",
+              3e-7);
+}
+
+// Queries and keys normalised by head and rotated, values as they are: of one product's row.
+TEST(Rows, HeadsIntoCache) {
+  expectClose(R"(
+    kern.kernel @k(%x: tensor<?x120xf32>, %v: tensor<20xf32>, %w: tensor<20xf32>, %p: tensor<?xi32>, %t: tensor<300x20xf32>,
+                   %c: !moe.cache<60xf32, page = 64>, %s: tensor<?xi32>, %b: tensor<?x?xi32>)
+        -> (tensor<?x60xf32>, !moe.cache<60xf32, page = 64>)
+        attributes {hero = #kern.hero<rows>,
+        rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 1>,
+                #kern.rows<sequences * 1>, #kern.rows<tokens * 1>, unit],
+        row_strides = array<i64: 120, 0, 0, 1, 20, 60, 1, 0, 60, 60>} {
+      %q = moe.slice %x {offset = 0} : (tensor<?x120xf32>) -> tensor<?x60xf32>
+      %k = moe.slice %x {offset = 60} : (tensor<?x120xf32>) -> tensor<?x40xf32>
+      %u = moe.slice %x {offset = 100} : (tensor<?x120xf32>) -> tensor<?x20xf32>
+      %qn = moe.rms_norm %q, %v {epsilon = 1.0e-6, heads = 3 : i64} : (tensor<?x60xf32>, tensor<20xf32>) -> tensor<?x60xf32>
+      %kn = moe.rms_norm %k, %w {epsilon = 1.0e-6, heads = 2 : i64} : (tensor<?x40xf32>, tensor<20xf32>) -> tensor<?x40xf32>
+      %qr = moe.rope %qn, %p, %t {heads = 3 : i64, rope = #moe.rope<dim = 20, theta = 1.0e4, layout = half>}
+          : (tensor<?x60xf32>, tensor<?xi32>, tensor<300x20xf32>) -> tensor<?x60xf32>
+      %kr = moe.rope %kn, %p, %t {heads = 2 : i64, rope = #moe.rope<dim = 20, theta = 1.0e4, layout = half>}
+          : (tensor<?x40xf32>, tensor<?xi32>, tensor<300x20xf32>) -> tensor<?x40xf32>
+      %a = moe.concat %kr, %u : (tensor<?x40xf32>, tensor<?x20xf32>) -> tensor<?x60xf32>
+      %0 = moe.cache_append %c, %a, %p, %s, %b
+          : (!moe.cache<60xf32, page = 64>, tensor<?x60xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>)
+          -> !moe.cache<60xf32, page = 64>
+      kern.yield %qr, %0 : tensor<?x60xf32>, !moe.cache<60xf32, page = 64>
+    })",
+              1e-6);
+}
+
 // The halves of one buffer, as merge-linears leaves them, and a slice inside of the kernel.
 TEST(Rows, SwigluOfSlicesQuantized) {
   expectClose(R"(

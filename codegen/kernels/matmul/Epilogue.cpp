@@ -56,7 +56,12 @@ void Epilogue::emitColumns(const Range &range, Value token, int64_t columns) con
     Value column = addIndex(b, range.resultColumn, offset);
     IRMapping values;
     Value source = range.sumsColumn ? addIndex(b, range.sumsColumn, offset) : offset;
-    values.map(hero->getResult(0), loadFloats(b, range.sums, {token, source}, width));
+    Value sum = loadFloats(b, range.sums, {token, source}, width);
+    if (auto linear = dyn_cast<moe::LinearOp>(hero); linear && linear.getBias()) {
+      Value bias = loadFloats(b, tile->getArgument(linear.getBias()).data, {column}, width);
+      sum = arith::AddFOp::create(b, sum, bias);
+    }
+    values.map(hero->getResult(0), sum);
     auto get = [&](Value value) -> Value {
       if (!values.contains(value))
         values.map(value, loadFloats(b, tile->getArgument(value).data, {row, column}, width));

@@ -43,8 +43,6 @@ public:
   LogicalResult emit(TileFunction &tile) const override {
     auto &b = tile.b;
     auto linear = findHero<moe::LinearOp>(tile.kernel);
-    if (linear.getBias())
-      return linear.emitOpError() << "the host's matmul kernels add no bias";
     auto product = ProductTile::get(tile, linear, linear.getX(), linear.getWeight());
     if (failed(product))
       return failure();

@@ -14,8 +14,6 @@ using namespace moec;
 using namespace moec::codegen;
 
 std::optional<std::string> moec::codegen::refuseRowDot(moe::LinearOp op) {
-  if (op.getBias())
-    return "a router's product is added to no bias";
   for (Value operand : op->getOperands())
     if (auto scheme = moe::getScheme(operand.getType()))
       if (!isa<Float8E4M3FNType>(scheme.getStorage()) || !scheme.getScale().isF32())
@@ -76,5 +74,8 @@ Value moec::codegen::emitRowDot(TileFunction &tile, moe::LinearOp op, Value row,
                })[0];
   if (columns > whole)
     total = arith::AddFOp::create(b, total, sumBlock(constantIndex(b, whole), columns - whole));
+  if (op.getBias())
+    total = arith::AddFOp::create(b, total,
+                                  loadFloat(b, tile.getArgument(op.getBias()).data, {feature}));
   return total;
 }

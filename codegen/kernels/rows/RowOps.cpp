@@ -77,19 +77,23 @@ void RowProgram::emitConcat(moe::ConcatOp op) {
 
 void RowProgram::emitRmsNorm(moe::RmsNormOp op) {
   RowRef x = get(op.getX()), result = getDestination(op);
-  RowRef weight{tile.getArgument(op.getWeight()).data, {}, {}, 0, x.columns};
-  Value squares =
-      reduceColumns(b, x.columns, lanes, Reduction::Add, 0, [&](Value column, int64_t width) {
-        Value values = x.load(b, column, width);
-        return arith::MulFOp::create(b, values, values).getResult();
-      });
-  Value mean = arith::DivFOp::create(b, squares, constantFloat(b, x.columns));
-  Value shifted =
-      arith::AddFOp::create(b, mean, constantFloat(b, op.getEpsilon().convertToDouble()));
-  Value factor = arith::DivFOp::create(b, constantFloat(b, 1), math::SqrtOp::create(b, shifted));
-  forColumns(b, x.columns, lanes, [&](Value column, int64_t width) {
-    Value scaled = arith::MulFOp::create(b, x.load(b, column, width), splat(b, factor, width));
-    result.store(b, column, arith::MulFOp::create(b, scaled, weight.load(b, column, width)));
+  int64_t columns = x.columns / op.getHeads();
+  RowRef weight{tile.getArgument(op.getWeight()).data, {}, {}, 0, columns};
+  double epsilon = op.getEpsilon().convertToDouble();
+  forRange(b, constantIndex(b, 0), constantIndex(b, x.columns), columns, [&](Value head) {
+    x.start = result.start = head;
+    Value squares =
+        reduceColumns(b, columns, lanes, Reduction::Add, 0, [&](Value column, int64_t width) {
+          Value values = x.load(b, column, width);
+          return arith::MulFOp::create(b, values, values).getResult();
+        });
+    Value mean = arith::DivFOp::create(b, squares, constantFloat(b, columns));
+    Value shifted = arith::AddFOp::create(b, mean, constantFloat(b, epsilon));
+    Value factor = arith::DivFOp::create(b, constantFloat(b, 1), math::SqrtOp::create(b, shifted));
+    forColumns(b, columns, lanes, [&](Value column, int64_t width) {
+      Value scaled = arith::MulFOp::create(b, x.load(b, column, width), splat(b, factor, width));
+      result.store(b, column, arith::MulFOp::create(b, scaled, weight.load(b, column, width)));
+    });
   });
 }
 

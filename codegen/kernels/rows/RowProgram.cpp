@@ -10,8 +10,6 @@ using namespace moec::codegen;
 std::optional<std::string> RowProgram::refuse(Operation *op) {
   if (auto rope = dyn_cast<moe::RopeOp>(op); rope && !rope.getTable())
     return "a rope needs its table; run attach-rope-tables first";
-  if (auto norm = dyn_cast<moe::RmsNormOp>(op); norm && norm.getHeads() != 1)
-    return "the host's kernels normalise whole rows, not heads";
   if (auto quantize = dyn_cast<moe::QuantizeOp>(op))
     if (quantize.getType().getShape().size() != 2)
       return "only activations (two axes) are quantized at run time";
