@@ -1,4 +1,4 @@
-// moe.latent_attention on the host against the reference interpreter.
+// The attentions on the host against the reference interpreter.
 #include "test/codegen/KernelHarness.h"
 #include "test/codegen/MatrixKernels.h"
 
@@ -152,6 +152,117 @@ TEST_P(Attention, ExpandedQuantized) {
   std::vector<double> errors = harness.compare();
   EXPECT_LE(errors[0], 2e-6);
   EXPECT_LE(errors[1], 2e-3);
+}
+
+/// Heads that share keys and values 1, 2, 7 and 8 times, and odd numbers of all of them.
+TEST_P(Attention, GroupedQueries) {
+  constexpr int64_t sizes[][4] = {{1, 1, 64, 64},  {6, 3, 19, 11},   {14, 2, 64, 64},
+                                  {16, 2, 96, 96}, {28, 4, 128, 64}, {5, 5, 33, 40},
+                                  {9, 3, 8, 3}};
+  for (auto [heads, kvHeads, key, value] : sizes) {
+    GqaText text{heads, kvHeads, key, value, /*page=*/7, cache};
+    KernelHarness harness(text.str(), {}, target);
+    for (int64_t tokens : {1, 2, 9, 70})
+      for (int64_t sequences : {1, 3}) {
+        if (sequences > tokens)
+          continue;
+        harness.setDims({.tokens = tokens, .sequences = sequences});
+        EXPECT_LE(harness.compare()[0], 1e-6)
+            << text.str() << tokens << " tokens, " << sequences << " sequences";
+      }
+  }
+}
+
+/// Contexts of 1 to 65, every run of one token as in a decode step; blocks of positions begin and
+/// end at 32, 64 and at their pages' edges.
+TEST_P(Attention, GroupedQueriesAlternating) {
+  for (int64_t page : {16, 64}) {
+    GqaText text{.heads = 14, .kvHeads = 2, .key = 64, .value = 64, .page = page, .cache = cache};
+    KernelHarness harness(text.str(), {.tokens = 130, .sequences = 2}, target);
+    for (int64_t token = 0; token < 130; ++token) {
+      harness.argument(2).setFlat(token, token / 2);
+      harness.argument(3).setFlat(token, token % 2);
+    }
+    EXPECT_LE(harness.compare()[0], 1e-6) << page;
+  }
+}
+
+/// A chunk of a prompt: contexts of 1 to 300 rows, and these in any order.
+TEST_P(Attention, GroupedQueriesToThreeHundred) {
+  GqaText text{.heads = 12, .kvHeads = 2, .key = 128, .value = 128, .page = 64, .cache = cache};
+  KernelHarness harness(text.str(), {.tokens = 300, .sequences = 1}, target);
+  for (int64_t factor : {1, 7}) {
+    for (int64_t token = 0; token < 300; ++token)
+      harness.argument(2).setFlat(token, token * factor % 300);
+    EXPECT_LE(harness.compare()[0], 1e-6) << factor;
+  }
+}
+
+/// Any number of the seven heads that share keys, the last tile with fewer.
+TEST_P(Attention, GroupedQueriesOfEveryBlock) {
+  std::string vector = target == "cpu:x86-64-v3" ? "8" : "16", group = vector == "8" ? "2" : "4";
+  for (auto [heads, tokens] :
+       {std::pair("7", "9"), {"4", "16"}, {"3", "21"}, {"2", "32"}, {"1", "64"}}) {
+    GqaText text{.heads = 14, .kvHeads = 2, .key = 24, .value = 40, .page = 16, .cache = cache};
+    text.schedule = "{vector = " + vector + ", heads = " + heads + ", tokens = " + tokens +
+                    ", group = " + group + ", positions = 32}";
+    for (int64_t count : {1, 3, 65}) {
+      KernelHarness harness(text.str(), {.tokens = count, .sequences = 1}, target);
+      EXPECT_LE(harness.compare()[0], 1e-6) << heads << " heads, " << count << " tokens";
+    }
+  }
+}
+
+/// Scores that grow and fall by hundreds: the running maximum must follow.
+TEST_P(Attention, GroupedQueriesLargeScores) {
+  GqaText text{.heads = 4, .kvHeads = 2, .key = 32, .value = 32, .page = 16, .cache = cache};
+  KernelHarness harness(text.str(), {.tokens = 100, .sequences = 1}, target);
+  for (int64_t token = 0; token < 100; ++token)
+    for (int64_t column = 0; column < 4 * 32; ++column)
+      harness.argument(0).set(token, column, 40 * harness.argument(0).at(token, column));
+  EXPECT_LE(harness.compare()[0], 2e-5);
+}
+
+/// Blocks of one head, and of two heads of 64 columns in tiles of all eight.
+TEST_P(Attention, GroupedQueriesQuantized) {
+  for (int64_t value : {128, 64}) {
+    GqaText text{.heads = 16,
+                 .kvHeads = 2,
+                 .key = 64,
+                 .value = value,
+                 .page = 64,
+                 .cache = cache,
+                 .quantize = true};
+    for (int64_t tokens : {1, 5}) {
+      KernelHarness harness(text.str(), {.tokens = tokens, .sequences = 1}, target);
+      std::vector<double> errors = harness.compare();
+      EXPECT_LE(errors[0], 1e-6);
+      EXPECT_LE(errors[1], 2e-3) << value << ", " << tokens;
+    }
+  }
+}
+
+/// Many workers get smaller tiles: at least one each, as far as there are heads.
+TEST(AttentionSchedules, TilesForAllWorkers) {
+  for (auto [heads, kvHeads, tiles] :
+       {std::tuple<int64_t, int64_t, int64_t>(28, 4, 8), {32, 8, 8}, {12, 2, 6}, {4, 4, 4}}) {
+    GqaText text{heads, kvHeads, 64, 64, /*page=*/64};
+    KernelHarness harness(text.str(), {}, "cpu:x86-64-v3");
+    int64_t block = harness.getKernel().getSchedule()->get("heads"), shared = heads / kvHeads;
+    EXPECT_EQ(kvHeads * ((shared + block - 1) / block), tiles) << heads << " heads";
+  }
+}
+
+TEST(AttentionErrors, QuantizesWholeGroups) {
+  GqaText text{.heads = 9, .kvHeads = 3, .key = 8, .value = 64, .page = 16, .quantize = true};
+  EXPECT_NE(getFailure(text.str()).find("192 columns do not end on blocks of 128"),
+            std::string::npos);
+}
+
+TEST(AttentionErrors, HoldsNothingBesideGroupedQueries) {
+  std::string text = GqaText{.heads = 4, .kvHeads = 2, .key = 8, .value = 8, .page = 16}.str();
+  text = replaceAll(text, "kern.yield %0", "%1 = moe.add %0, %0 : tensor<?x32xf32>\nkern.yield %1");
+  EXPECT_NE(getFailure(text).find("hold nothing but the attention"), std::string::npos);
 }
 
 TEST(AttentionErrors, QuantizesWholeBlocks) {

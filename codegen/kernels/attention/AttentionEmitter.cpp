@@ -1,5 +1,7 @@
 // Attention on the host. Over latents a tile is one token and a block of its heads, the product of
-// the heads behind it; over expanded keys and values a tile is one head and a block of tokens.
+// the heads behind it; over expanded keys and values a tile is one head and a block of tokens; over
+// cached keys and values it is some heads that share them and a block of tokens.
+#include "codegen/kernels/attention/GqaTile.h"
 #include "codegen/kernels/attention/LatentTile.h"
 #include "codegen/kernels/attention/MlaTile.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
@@ -10,15 +12,10 @@ using namespace moec::codegen;
 
 namespace {
 
-/// Whether the kernel's attention is one over cached keys and values.
-bool isOverKeys(kern::KernelOp kernel) {
-  return !kernel.getBody().front().getOps<moe::AttentionOp>().empty();
-}
-
-/// The kernel's attention over expanded keys and values; null when it is one over latents.
-moe::MlaAttentionOp findMla(kern::KernelOp kernel) {
-  auto ops = kernel.getBody().front().getOps<moe::MlaAttentionOp>();
-  return ops.empty() ? moe::MlaAttentionOp() : *ops.begin();
+/// The kernel's attention when it is of this kind, or null.
+template <typename Op> Op find(kern::KernelOp kernel) {
+  auto ops = kernel.getBody().front().getOps<Op>();
+  return ops.empty() ? Op() : *ops.begin();
 }
 
 /// Whether the kernel's quantization, if it has one, allows tiles of so many heads.
@@ -58,7 +55,7 @@ SmallVector<Candidate> getLatentCandidates(kern::KernelOp kernel, const Machine 
 }
 
 Candidate getMlaCandidate(kern::KernelOp kernel, const Machine &machine, int64_t group) {
-  auto op = findMla(kernel);
+  auto op = findHero<moe::MlaAttentionOp>(kernel);
   int64_t rows = 4, columns = llvm::alignTo(op.getNopeDim() + op.getVDim(), rows);
   return {makeSchedule(kernel.getContext(),
                        {{"vector", machine.floatLanes()},
@@ -73,36 +70,37 @@ Candidate getMlaCandidate(kern::KernelOp kernel, const Machine &machine, int64_t
 class AttentionEmitter : public KernelEmitter {
 public:
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
-    if (isa<moe::LatentAttentionOp, moe::MlaAttentionOp>(op))
+    if (isa<moe::AttentionOp, moe::LatentAttentionOp, moe::MlaAttentionOp>(op))
       return std::nullopt;
-    if (isa<moe::AttentionOp>(op))
-      return "the host has no kernel of moe.attention";
     if (before)
       return "the host's attention kernels read their operands from memory";
     auto quantize = dyn_cast<moe::QuantizeOp>(op);
     if (quantize && quantize.getX().getDefiningOp<moe::MlaAttentionOp>())
       return MlaTile::refuse(quantize);
+    if (quantize && quantize.getX().getDefiningOp<moe::AttentionOp>())
+      return GqaTile::refuse(quantize);
     return HeadOutput::refuse(op);
   }
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
-    if (isOverKeys(kernel))
-      return {{makeSchedule(kernel.getContext(), {}), 1}};
-    if (findMla(kernel))
+    if (find<moe::AttentionOp>(kernel))
+      return GqaTile::getCandidates(kernel, machine);
+    if (find<moe::MlaAttentionOp>(kernel))
       return {getMlaCandidate(kernel, machine, getTokenGroup(machine))};
     return getLatentCandidates(kernel, machine);
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
     auto [dim, multiplier] = getRows(kernel);
-    int64_t divisor = 1, factor = 1;
+    int64_t divisor = 1, factor;
     kern::ScheduleAttr schedule = *kernel.getSchedule();
-    if (isOverKeys(kernel))
-      return kern::GridAttr::get(kernel.getContext(), dim, multiplier, divisor, /*cap=*/0, factor);
-    if (auto mla = findMla(kernel)) {
+    if (auto mla = find<moe::MlaAttentionOp>(kernel)) {
       divisor = schedule.get("tokens");
       factor = mla.getHeads();
+    } else if (auto attention = find<moe::AttentionOp>(kernel)) {
+      divisor = schedule.get("tokens");
+      factor = GqaTile::countTiles(attention, schedule);
     } else {
       auto op = findHero<moe::LatentAttentionOp>(kernel);
       factor = llvm::divideCeil(op.getHeads(), schedule.get("heads"));
@@ -111,9 +109,14 @@ public:
   }
 
   LogicalResult emit(TileFunction &tile) const override {
-    if (isOverKeys(tile.kernel))
-      return tile.kernel.emitError() << "the host has no kernel of moe.attention";
-    if (auto mla = findMla(tile.kernel)) {
+    if (auto op = find<moe::AttentionOp>(tile.kernel)) {
+      auto attention = GqaTile::get(tile, op);
+      if (failed(attention))
+        return failure();
+      attention->emit();
+      return success();
+    }
+    if (auto mla = find<moe::MlaAttentionOp>(tile.kernel)) {
       auto attention = MlaTile::get(tile, mla);
       if (failed(attention))
         return failure();

@@ -17,7 +17,7 @@ CacheRows::CacheRows(TileFunction &tile, Value cache, Value blockTable, int64_t 
   page = type.getPage();
 }
 
-void CacheRows::fetch(Value sequence, Value position, Value count, Value into) {
+void CacheRows::fetch(Value sequence, Value position, Value count, ArrayRef<Part> parts) {
   Value pageRows = constantIndex(b, page);
   forRange(b, constantIndex(b, 0), count, 1, [&](Value i) {
     Value row = addIndex(b, position, i);
@@ -25,7 +25,13 @@ void CacheRows::fetch(Value sequence, Value position, Value count, Value into) {
         loadIndex(b, blockTable, {sequence, arith::DivUIOp::create(b, row, pageRows).getResult()});
     Value slot =
         addIndex(b, mulIndex(b, block, page), arith::RemUIOp::create(b, row, pageRows).getResult());
-    copyColumns(b, lanes, data, slot, constantIndex(b, 0), columns, into, i, 0);
-    zeroTail(b, lanes, into, i, columns);
+    for (const Part &part : parts) {
+      copyColumns(b, lanes, data, slot, part.column, part.columns, part.into, i, 0);
+      zeroTail(b, lanes, part.into, i, part.columns);
+    }
   });
+}
+
+void CacheRows::fetch(Value sequence, Value position, Value count, Value into) {
+  fetch(sequence, position, count, Part{constantIndex(b, 0), columns, into});
 }

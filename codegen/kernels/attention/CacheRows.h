@@ -10,8 +10,19 @@ public:
   /// Of the kernel's arguments `cache` and `blockTable`.
   CacheRows(TileFunction &tile, mlir::Value cache, mlir::Value blockTable, int64_t lanes);
 
-  /// Fetches `count` rows of `sequence` from `position` on as f32 into rows 0 ... of `into`, zeros
-  /// behind them up to whole vectors.
+  /// Columns of a row that are wanted together, and the rows of the workspace for them.
+  struct Part {
+    mlir::Value column; // first
+    int64_t columns;
+    mlir::Value into;
+  };
+
+  /// Fetches the parts of `count` rows of `sequence` from `position` on as f32 into rows 0 ... of
+  /// each part's `into`, zeros behind them up to whole vectors.
+  void fetch(mlir::Value sequence, mlir::Value position, mlir::Value count,
+             llvm::ArrayRef<Part> parts);
+
+  /// The same of whole rows.
   void fetch(mlir::Value sequence, mlir::Value position, mlir::Value count, mlir::Value into);
 
   /// Columns of a row.

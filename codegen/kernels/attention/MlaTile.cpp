@@ -2,11 +2,9 @@
 #include "codegen/kernels/attention/MlaTile.h"
 
 #include "codegen/kernels/Vectors.h"
-#include "codegen/kernels/rows/RowParts.h"
+#include "codegen/kernels/attention/ResultQuantize.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace moec;
@@ -14,32 +12,19 @@ using namespace moec::codegen;
 
 std::optional<std::string> MlaTile::refuse(moe::QuantizeOp op) {
   auto attention = op.getX().getDefiningOp<moe::MlaAttentionOp>();
-  int64_t block = op.getType().getScheme().getBlock()[1];
   if (!attention)
     return "the host's attention kernels quantize the attention's result, nothing else";
-  if (!block || attention.getVDim() % block)
-    return "a head's " + std::to_string(attention.getVDim()) + " columns do not end on blocks of " +
-           std::to_string(block);
-  return std::nullopt;
+  return refuseQuantize(op, attention.getVDim(), "a head's");
 }
 
 FailureOr<MlaTile> MlaTile::get(TileFunction &tile, moe::MlaAttentionOp op) {
-  moe::QuantizeOp quantize;
-  for (Operation &other : op->getBlock()->without_terminator()) {
-    if (&other == op)
-      continue;
-    auto found = dyn_cast<moe::QuantizeOp>(other);
-    if (!found || quantize)
-      return other.emitError() << "the host's attention kernels hold nothing but the attention and "
-                                  "the quantization of its result";
-    if (auto reason = refuse(found))
-      return other.emitError() << *reason;
-    quantize = found;
-  }
+  FailureOr<moe::QuantizeOp> quantize = findQuantize(op, refuse);
+  if (failed(quantize))
+    return failure();
   auto weight = OperandReader::get(tile, op.getUpWeight(), tile.getScheduleSize("vector"));
   if (failed(weight))
     return failure();
-  return MlaTile(tile, op, quantize, *weight);
+  return MlaTile(tile, op, *quantize, *weight);
 }
 
 static DotSizes getDotSizes(const TileFunction &tile, moe::MlaAttentionOp op) {
@@ -71,11 +56,7 @@ MlaTile::MlaTile(TileFunction &tile, moe::MlaAttentionOp op, moe::QuantizeOp qua
       softmax(tile, getSoftmaxSizes(tile, op)), rows(allocateRows(tile, cache.getColumns())),
       dot(tile, OperandReader::ofRows(tile, rows, latent, lanes), weight, getDotSizes(tile, op)),
       keyBlock(allocateRows(tile, nope + rope)), valueBlock(allocateRows(tile, values)),
-      positions(tile.getArgument(op.getPositions()).data),
-      sequences(tile.getArgument(op.getSequences()).data) {}
-
-/// How many positions `token` attends to.
-Value MlaTile::loadContext(Value token) { return addIndex(b, loadIndex(b, positions, {token}), 1); }
+      runs(tile, op.getPositions(), op.getSequences()) {}
 
 void MlaTile::emit() {
   Value heads = constantIndex(b, op.getHeads());
@@ -84,26 +65,13 @@ void MlaTile::emit() {
   Value first = mulIndex(b, arith::DivUIOp::create(b, tile.getTile(), heads), tokens);
   Value last = arith::MinUIOp::create(b, addIndex(b, first, tokens), tile.getResult(0).rows);
 
-  // A run ends at the token whose successor is of another sequence.
-  auto step = [&](Value token, ValueRange carried) -> SmallVector<Value> {
-    Value begin = carried[0];
-    Value context = arith::MaxUIOp::create(b, carried[1], loadContext(token));
-    Value next = addIndex(b, token, 1), lastToken = addIndex(b, last, -1);
-    auto equal = arith::CmpIPredicate::eq, differ = arith::CmpIPredicate::ne;
-    Value atEnd = arith::CmpIOp::create(b, equal, next, last);
-    Value successor = loadIndex(b, sequences, {arith::MinUIOp::create(b, next, lastToken)});
-    Value other = arith::CmpIOp::create(b, differ, successor, loadIndex(b, sequences, {token}));
-    Value ends = arith::OrIOp::create(b, atEnd, other);
-    ifThen(b, ends, [&] { emitRun(begin, next, context); });
-    return {arith::SelectOp::create(b, ends, next, begin),
-            arith::SelectOp::create(b, ends, constantIndex(b, 0), context)};
-  };
-  forRange(b, first, last, 1, {first, constantIndex(b, 0)}, step);
+  runs.forEach(first, last,
+               [&](Value begin, Value end, Value context) { emitRun(begin, end, context); });
 }
 
 void MlaTile::emitRun(Value begin, Value end, Value context) {
   Value count = arith::SubIOp::create(b, end, begin);
-  Value sequence = loadIndex(b, sequences, {begin});
+  Value sequence = runs.loadSequence(begin);
   stageQueries(begin, count);
   softmax.start(count);
   int64_t size = tile.getScheduleSize("positions");
@@ -111,10 +79,8 @@ void MlaTile::emitRun(Value begin, Value end, Value context) {
     Value left = arith::SubIOp::create(b, context, position);
     Value block = arith::MinUIOp::create(b, left, constantIndex(b, size));
     expand(sequence, position, block);
-    softmax.update(keyBlock, valueBlock, [&](Value query) -> Value {
-      Value seen = loadContext(addIndex(b, begin, query));
-      seen = arith::SubIOp::create(b, arith::MaxUIOp::create(b, seen, position), position);
-      return arith::MinUIOp::create(b, seen, block);
+    softmax.update(keyBlock, valueBlock, [&](Value query) {
+      return runs.countSeen(addIndex(b, begin, query), position, block);
     });
   });
   storeResult(begin, count);
@@ -160,17 +126,6 @@ void MlaTile::storeResult(Value begin, Value count) {
         storeFloats(b, loaded, tile.getResult(result).data, {token, addIndex(b, first, column)});
     });
     if (quantize)
-      storeQuantized(token);
+      storeQuantized(tile, quantize, valueBlock, token, first, constantIndex(b, values));
   });
-}
-
-/// The first row of the value block, quantized.
-void MlaTile::storeQuantized(Value token) {
-  int64_t block = quantize.getType().getScheme().getBlock()[1];
-  RowRef from{valueBlock, {}, constantIndex(b, 0), 0, values};
-  for (unsigned index : tile.getResultsOf(quantize.getResult())) {
-    Buffer result = tile.getResult(index);
-    RowRef to{result.data, result.scales, token, 0, block};
-    quantizeColumns(b, lanes, from, to, mulIndex(b, head, values), constantIndex(b, values), block);
-  }
 }

@@ -13,6 +13,7 @@
 
 #include "codegen/kernels/attention/CacheRows.h"
 #include "codegen/kernels/attention/SoftmaxTile.h"
+#include "codegen/kernels/attention/TokenRuns.h"
 #include "codegen/kernels/matmul/DotTile.h"
 
 #include <optional>
@@ -40,8 +41,6 @@ private:
   void stageQueries(mlir::Value begin, mlir::Value count);
   void expand(mlir::Value sequence, mlir::Value position, mlir::Value count);
   void storeResult(mlir::Value begin, mlir::Value count);
-  void storeQuantized(mlir::Value token);
-  mlir::Value loadContext(mlir::Value token);
 
   TileFunction &tile;
   moe::MlaAttentionOp op;
@@ -54,7 +53,8 @@ private:
   mlir::Value rows; // [positions, latent + rope]
   DotTile dot;      // sums: [positions, nope + values]
   mlir::Value keyBlock, valueBlock;
-  mlir::Value head, positions, sequences;
+  TokenRuns runs;
+  mlir::Value head;
 };
 
 } // namespace moec::codegen

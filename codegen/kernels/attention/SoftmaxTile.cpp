@@ -67,48 +67,55 @@ void SoftmaxTile::start(Value count) {
 }
 
 void SoftmaxTile::update(Value keys, Value values, CountOf countOf) {
-  Value zero = constantIndex(b, 0), last = addIndex(b, numQueries, -1);
-  forRange(b, zero, numQueries, sizes.group, [&](Value query) {
-    SmallVector<Value> counts;
-    Value most = zero;
-    for (int64_t g = 0; g < sizes.group; ++g) {
-      counts.push_back(countOf(arith::MinUIOp::create(b, addIndex(b, query, g), last)));
-      most = arith::MaxUIOp::create(b, most, counts.back());
-    }
-    ifThen(b, arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, most, zero),
-           [&] { updateGroup(query, keys, values, counts, most); });
+  int64_t group = sizes.group, half = group / 2;
+  auto groups = [&](Value begin, Value end, int64_t size) {
+    forRange(b, begin, end, size,
+             [&](Value query) { updateGroup(query, size, keys, values, countOf); });
+  };
+  Value zero = constantIndex(b, 0);
+  if (half < 2)
+    return groups(zero, numQueries, group);
+  // A last group that is half empty or more is computed as half of one.
+  Value whole =
+      arith::DivUIOp::create(b, addIndex(b, numQueries, half - 1), constantIndex(b, group));
+  Value end = arith::MinUIOp::create(b, mulIndex(b, whole, group), numQueries);
+  groups(zero, end, group);
+  groups(end, numQueries, half);
+}
+
+void SoftmaxTile::updateGroup(Value query, int64_t group, Value keys, Value values,
+                              CountOf countOf) {
+  Value zero = constantIndex(b, 0), last = addIndex(b, numQueries, -1), most = zero;
+  SmallVector<Value> counts;
+  for (int64_t g = 0; g < group; ++g) {
+    counts.push_back(countOf(arith::MinUIOp::create(b, addIndex(b, query, g), last)));
+    most = arith::MaxUIOp::create(b, most, counts.back());
+  }
+  ifThen(b, arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, most, zero), [&] {
+    emitScores(query, group, keys, most);
+    SmallVector<Value> shrinks;
+    for (int64_t g = 0; g < group; ++g)
+      shrinks.push_back(emitWeights(addIndex(b, query, g), counts[g]));
+    forColumns(b, llvm::divideCeil(sizes.valueColumns, sizes.lanes), kColumnVectors,
+               [&](Value vector, int64_t vectors) {
+                 accumulate(query, mulIndex(b, vector, sizes.lanes), vectors, values, shrinks,
+                            most);
+               });
   });
 }
 
-void SoftmaxTile::updateGroup(Value query, Value keys, Value values, ValueRange counts,
-                              Value most) {
-  emitScores(query, keys, most);
-  SmallVector<Value> shrinks;
-  for (int64_t g = 0; g < sizes.group; ++g)
-    shrinks.push_back(emitWeights(addIndex(b, query, g), counts[g]));
-  int64_t vectors = llvm::divideCeil(sizes.valueColumns, sizes.lanes);
-  int64_t whole = vectors / kColumnVectors * kColumnVectors;
-  if (whole)
-    forRange(
-        b, constantIndex(b, 0), constantIndex(b, whole * sizes.lanes), kColumnVectors * sizes.lanes,
-        [&](Value column) { accumulate(query, column, kColumnVectors, values, shrinks, most); });
-  if (vectors > whole)
-    accumulate(query, constantIndex(b, whole * sizes.lanes), vectors - whole, values, shrinks,
-               most);
-}
-
-void SoftmaxTile::emitScores(Value query, Value keys, Value count) {
+void SoftmaxTile::emitScores(Value query, int64_t group, Value keys, Value count) {
   VectorType floats = floatVector(b, sizes.lanes);
   int64_t columns = llvm::alignTo(sizes.keyColumns, sizes.lanes);
   // Keys behind the last are stale; emitWeights drops their scores.
   forRange(b, constantIndex(b, 0), count, kPositionGroup, [&](Value position) {
-    SmallVector<Value> init(kPositionGroup * sizes.group, constantFloat(b, 0, sizes.lanes));
+    SmallVector<Value> init(kPositionGroup * group, constantFloat(b, 0, sizes.lanes));
     auto step = [&](Value k, ValueRange carried) {
       SmallVector<Value> next(carried), rows;
       for (int64_t p = 0; p < kPositionGroup; ++p)
         rows.push_back(
             vector::LoadOp::create(b, floats, keys, ValueRange{addIndex(b, position, p), k}));
-      for (int64_t g = 0; g < sizes.group; ++g) {
+      for (int64_t g = 0; g < group; ++g) {
         Value left =
             vector::LoadOp::create(b, floats, queries, ValueRange{addIndex(b, query, g), k});
         for (int64_t p = 0; p < kPositionGroup; ++p) {
@@ -121,7 +128,7 @@ void SoftmaxTile::emitScores(Value query, Value keys, Value count) {
     auto totals =
         forRange(b, constantIndex(b, 0), constantIndex(b, columns), sizes.lanes, init, step);
     Value all = sumLanes(b, totals);
-    for (int64_t g = 0; g < sizes.group; ++g) {
+    for (int64_t g = 0; g < group; ++g) {
       Value part = vector::ExtractStridedSliceOp::create(
           b, all, ArrayRef<int64_t>{g * kPositionGroup}, ArrayRef<int64_t>{kPositionGroup},
           ArrayRef<int64_t>{1});
@@ -163,7 +170,7 @@ void SoftmaxTile::accumulate(Value query, Value column, int64_t vectors, Value v
     return SmallVector<Value>{addIndex(b, query, g), addIndex(b, column, v * sizes.lanes)};
   };
   SmallVector<Value> init;
-  for (int64_t g = 0; g < sizes.group; ++g)
+  for (size_t g = 0; g < shrinks.size(); ++g)
     for (int64_t v = 0; v < vectors; ++v) {
       Value before = vector::LoadOp::create(b, floats, output, place(g, v));
       init.push_back(arith::MulFOp::create(b, before, splat(b, shrinks[g], sizes.lanes)));
@@ -173,7 +180,7 @@ void SoftmaxTile::accumulate(Value query, Value column, int64_t vectors, Value v
     for (int64_t v = 0; v < vectors; ++v)
       rows.push_back(vector::LoadOp::create(b, floats, values,
                                             ValueRange{i, addIndex(b, column, v * sizes.lanes)}));
-    for (int64_t g = 0; g < sizes.group; ++g) {
+    for (size_t g = 0; g < shrinks.size(); ++g) {
       Value weight = memref::LoadOp::create(b, scores, ValueRange{addIndex(b, query, g), i});
       weight = splat(b, weight, sizes.lanes);
       for (int64_t v = 0; v < vectors; ++v) {
@@ -184,7 +191,7 @@ void SoftmaxTile::accumulate(Value query, Value column, int64_t vectors, Value v
     return next;
   };
   auto totals = forRange(b, constantIndex(b, 0), count, 1, init, step);
-  for (int64_t g = 0; g < sizes.group; ++g)
+  for (size_t g = 0; g < shrinks.size(); ++g)
     for (int64_t v = 0; v < vectors; ++v)
       vector::StoreOp::create(b, totals[g * vectors + v], output, place(g, v));
 }

@@ -6,8 +6,8 @@
 //     output = output * shrink + weights . values
 //   result = output / sum of weights
 //
-// Both products are register tiles of `group` queries. A query sees the first so many keys of a
-// block; every query sees a key of the first block.
+// Both products are register tiles of `group` queries, or half as many at the end. A query sees the
+// first so many keys of a block; every query sees a key of the first block.
 #pragma once
 
 #include "codegen/kernels/TileFunction.h"
@@ -43,9 +43,10 @@ public:
   mlir::Value load(mlir::Value query, mlir::Value column, int64_t width) const;
 
 private:
-  void updateGroup(mlir::Value query, mlir::Value keys, mlir::Value values, mlir::ValueRange counts,
-                   mlir::Value most);
-  void emitScores(mlir::Value query, mlir::Value keys, mlir::Value count);
+  /// The `group` queries from `query` on.
+  void updateGroup(mlir::Value query, int64_t group, mlir::Value keys, mlir::Value values,
+                   CountOf countOf);
+  void emitScores(mlir::Value query, int64_t group, mlir::Value keys, mlir::Value count);
   /// Returns by how much the query's output shrinks.
   mlir::Value emitWeights(mlir::Value query, mlir::Value count);
   void accumulate(mlir::Value query, mlir::Value column, int64_t vectors, mlir::Value values,
