@@ -1,5 +1,5 @@
 // Attention and what follows it in its kernel: over latents the value up-projection and the
-// quantization of its result, over expanded values the quantization alone. The context of a head
+// quantization of its result, over values the quantization alone. The context of a head
 // then never goes through memory, but each token reads the up-projection anew: that pays when
 // tokens are few, so the cost model decides.
 #include "passes/CostModel.h"
@@ -44,16 +44,21 @@ struct FuseAttentionOutput : impl::FuseAttentionOutputBase<FuseAttentionOutput> 
       for (moe::LatentAttentionOp attention : attentions)
         fuseProduct(attention, cost, target);
     };
-    auto expanded = [&](moe::MlaAttentionOp attention, const kern::TargetModel &target) {
-      Fusion fusion(attention, kern::Hero::Attention, target, getArgument());
-      if (auto quantize = getConsumer<moe::QuantizeOp>(attention.getResult()))
-        fusion.addConsumer(quantize);
-      fusion.commit();
+    auto overValues = [&](auto attention, const kern::TargetModel &target) {
+      fuseQuantize(attention, attention.getResult(), target);
     };
     ModuleOp module = getOperation();
     if (failed(forEachFunctionWith<moe::LatentAttentionOp>(module, latent)) ||
-        failed(forEachUngrouped<moe::MlaAttentionOp>(module, expanded)))
+        failed(forEachUngrouped<moe::MlaAttentionOp>(module, overValues)) ||
+        failed(forEachUngrouped<moe::AttentionOp>(module, overValues)))
       signalPassFailure();
+  }
+
+  void fuseQuantize(Operation *attention, Value result, const kern::TargetModel &target) {
+    Fusion fusion(attention, kern::Hero::Attention, target, getArgument());
+    if (auto quantize = getConsumer<moe::QuantizeOp>(result))
+      fusion.addConsumer(quantize);
+    fusion.commit();
   }
 
   void fuseProduct(moe::LatentAttentionOp attention, const CostModel &cost,

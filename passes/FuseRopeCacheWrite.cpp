@@ -1,5 +1,5 @@
-// What makes a cache row and the write of it: norm of the latent, rope of the
-// key, the concatenation that joins them, the append.
+// What makes a cache row and the write of it: norm of a latent or of the key's heads, rope of the
+// key, the concatenation that joins the parts, the append.
 #include "passes/Fusion.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
@@ -36,6 +36,8 @@ struct FuseRopeCacheWrite : impl::FuseRopeCacheWriteBase<FuseRopeCacheWrite> {
     if (auto concat = dyn_cast<moe::ConcatOp>(op))
       for (Value part : concat.getParts())
         addProducers(fusion, concat, part);
+    if (auto rope = dyn_cast<moe::RopeOp>(op))
+      addProducers(fusion, rope, rope.getX());
   }
 };
 

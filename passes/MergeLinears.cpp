@@ -65,6 +65,26 @@ bool isRouter(const Part &part) {
   return llvm::any_of(part.op->getUsers(), [](Operation *user) { return isa<moe::GateOp>(user); });
 }
 
+/// Whether the part is a query that is rotated and multiplied by an absorbed up-projection next.
+bool isAbsorbedQuery(const Part &part) {
+  auto absorbs = [](Operation *user) {
+    auto product = dyn_cast<moe::HeadLinearOp>(user);
+    return product && product.getTransposed();
+  };
+  return llvm::any_of(part.op->getUsers(), [&](Operation *user) {
+    return isa<moe::RopeOp>(user) && llvm::any_of(user->getUsers(), absorbs);
+  });
+}
+
+/// Why the part stays alone, or null.
+const char *refusePart(const Part &part) {
+  if (isRouter(part))
+    return "it feeds a gate, and belongs in the gate's kernel";
+  if (isAbsorbedQuery(part))
+    return "its rope and the absorbed up-projection belong in its kernel";
+  return nullptr;
+}
+
 /// A weight's type with another size of one axis.
 Type withSize(Type type, unsigned axis, int64_t size) {
   SmallVector<int64_t> shape(moe::getShape(type));
@@ -158,9 +178,10 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
   std::optional<Group> select(const Group &group) {
     Group parts, ragged;
     for (const Part &part : group) {
-      if (isRouter(part) && group.size() > 1)
-        reportRefusal(part.op, kPass, "it feeds a gate, and belongs in the gate's kernel");
-      else
+      const char *reason = refusePart(part);
+      if (reason && group.size() > 1)
+        reportRefusal(part.op, kPass, reason);
+      if (!reason)
         (endsOnBlockEdge(part) ? parts : ragged).push_back(part);
     }
     for (const Part &part : llvm::drop_begin(ragged, std::min<size_t>(1, ragged.size())))

@@ -191,7 +191,8 @@ def MergeLinears : ModulePass<"merge-linears"> {
 
     Refuses a second part that ends inside a block of the scheme (one may, and comes last), a weight or bias that
     is used elsewhere in another way (it would be stored twice), biases that only some have or that are of two
-    types, and a router, which belongs in the gate's kernel.
+    types, a router, which belongs in the gate's kernel, and a query whose absorbed up-projection (`absorb-latent`)
+    follows in its kernel (`fuse-query-absorb`).
   }];
 }
 
@@ -289,8 +290,8 @@ def FuseResidualNorm : ModulePass<"fuse-residual-norm"> {
 def FuseRopeCacheWrite : ModulePass<"fuse-rope-cache-write"> {
   let summary = "put the making of a cache row and its write into one group";
   let description = [{
-    Takes a cache append and the concat, rms_norm and rope ops that make its rows, each
-    read by nothing else. The slices they read stay outside, as views.
+    Takes a cache append and the concat, rms_norm and rope ops that make its rows (a rope's norm too), each
+    read by nothing else. The slices they read stay outside, as views, and are copied where nothing else is done to them.
 
     Requires the module's `kern.target`.
 
@@ -466,8 +467,8 @@ def FuseAttentionOutput : ModulePass<"fuse-attention-output"> {
   let description = [{
     Takes a latent attention, the head_linear of its result and the quantization of that: the context of a
     head never goes through memory. Each token reads the up-projection anew, by as many workers as it has heads at most, so
-    at the function's `kern.bounds` that must cost less than a launch and the context's way through memory. Of attention over expanded keys it takes
-    the quantization.
+    at the function's `kern.bounds` that must cost less than a launch and the context's way through memory. Of attention over
+    expanded or cached keys and values it takes the quantization.
 
     Requires the module's `kern.target` and arguments with a `moe.input` role; comes after `absorb-latent`.
 

@@ -83,3 +83,19 @@ module attributes {kern.target = "cpu:x86-64-v3"} {
     return %z : !quantized
   }
 }
+
+// -----
+
+!cache = !moe.cache<136xf32, page = 4>
+!quantized = !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>
+
+module attributes {kern.target = "cpu:x86-64-v3"} {
+  // CHECK-LABEL: @ragged_groups
+  // CHECK-NOT: kern.group
+  func.func @ragged_groups(%q: tensor<?x24xf32> {moe.input = "hidden"}, %cache: !cache {moe.input = "cache"}, %positions: tensor<?xi32> {moe.input = "positions"}, %sequences: tensor<?xi32> {moe.input = "sequence_ids"}, %table: tensor<?x?xi32> {moe.input = "block_table"}) -> !quantized {
+    %y = moe.attention %q, %cache, %positions, %sequences, %table {heads = 6 : i64, kv_heads = 2 : i64, key_dim = 4 : i64, value_dim = 64 : i64, scale = 0.3 : f64} : (tensor<?x24xf32>, !cache, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x384xf32>
+    // expected-remark @below {{a head group's 192 columns do not end on blocks of 128}}
+    %z = moe.quantize %y : (tensor<?x384xf32>) -> !quantized
+    return %z : !quantized
+  }
+}

@@ -30,6 +30,18 @@ module attributes {kern.target = "test"} {
     return %z : !quantized
   }
 
+  // Heads that share cached keys and values.
+  // CHECK-LABEL: @shared_keys
+  // CHECK: kern.group hero <attention> {
+  // CHECK: %[[Y:.+]] = moe.attention
+  // CHECK: %[[Z:.+]] = moe.quantize %[[Y]]
+  // CHECK: kern.yield %[[Z]] : !moe.qtensor
+  func.func @shared_keys(%q: tensor<?x16xf32> {moe.input = "hidden"}, %cache: !moe.cache<68xf32, page = 4> {moe.input = "cache"}, %positions: tensor<?xi32> {moe.input = "positions"}, %sequences: tensor<?xi32> {moe.input = "sequence_ids"}, %table: tensor<?x?xi32> {moe.input = "block_table"}) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32> {
+    %y = moe.attention %q, %cache, %positions, %sequences, %table {heads = 4 : i64, kv_heads = 1 : i64, key_dim = 4 : i64, value_dim = 64 : i64, scale = 0.3 : f64} : (tensor<?x16xf32>, !moe.cache<68xf32, page = 4>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x256xf32>
+    %z = moe.quantize %y : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+    return %z : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+  }
+
   // Nothing follows.
   // CHECK-LABEL: @alone
   // CHECK-NOT: kern.group

@@ -109,3 +109,24 @@ func.func @bias_used_elsewhere(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>, %c: ten
   %2 = moe.linear %y, %c, %other : (tensor<?x8xf32>, tensor<4x8xf32>, tensor<4xf32>) -> tensor<?x4xf32>
   return %0, %1, %2 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+#rope = #moe.rope<dim = 2, theta = 1.0e4, layout = interleaved>
+moe.weight @q : tensor<4x8xf32> = #moe.checkpoint<"a">
+moe.weight @kv : tensor<4x8xf32> = #moe.checkpoint<"b">
+moe.weight @up : tensor<4x8xf32> = #moe.checkpoint<"c">
+
+// CHECK-LABEL: @absorbed_query
+// CHECK-COUNT-2: moe.linear
+func.func @absorbed_query(%x: tensor<?x8xf32>, %positions: tensor<?xi32>) -> (tensor<?x8xf32>, tensor<?x4xf32>) {
+  %q = moe.param @q : tensor<4x8xf32>
+  %kv = moe.param @kv : tensor<4x8xf32>
+  %up = moe.param @up : tensor<4x8xf32>
+  // expected-remark @below {{its rope and the absorbed up-projection belong in its kernel}}
+  %0 = moe.linear %x, %q : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %1 = moe.rope %0, %positions {heads = 1 : i64, rope = #rope} : (tensor<?x4xf32>, tensor<?xi32>) -> tensor<?x4xf32>
+  %2 = moe.head_linear %1, %up {heads = 1 : i64, x_offset = 0 : i64, x_size = 2 : i64, w_offset = 0 : i64, w_size = 2 : i64, transposed = true} : (tensor<?x4xf32>, tensor<4x8xf32>) -> tensor<?x8xf32>
+  %3 = moe.linear %x, %kv : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  return %2, %3 : tensor<?x8xf32>, tensor<?x4xf32>
+}
