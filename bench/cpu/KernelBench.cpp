@@ -111,7 +111,8 @@ public:
     (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(context.get(), targetName));
     kernel = *module->getOps<kern::KernelOp>().begin();
     auto *target = static_cast<const codegen::CpuTarget *>(kern::getTarget(*module));
-    kernel.setScheduleAttr(target->chooseSchedule(kernel));
+    if (!kernel.getSchedule())
+      kernel.setScheduleAttr(target->chooseSchedule(kernel));
     grid = target->getGrid(kernel);
     image = llvm::cantFail(codegen::emitImage(*module, *target));
     load();
@@ -325,6 +326,30 @@ void benchQuery(const Options &options) {
   }
 }
 
+/// Seven queries share a key: 28 heads of 4 key-value heads, one token after 4095, or a chunk of
+/// 256.
+void benchSharedKeys(const Options &options) {
+  constexpr int64_t context = 4096;
+  for (std::string cache : {"f32", "bf16"})
+    for (int64_t tokens : {1, 256}) {
+      std::string name = "shared keys " + cache + " tokens " + std::to_string(tokens);
+      if (!selected(options, name))
+        continue;
+      GqaText text{.heads = 28, .kvHeads = 4, .key = 128, .value = 128, .page = 64, .cache = cache};
+      Kernel chosen(text.str(), options.target, tokens);
+      setStep(chosen, 2, tokens, context - tokens);
+      double bytes = double(context) * 4 * 256 * (cache == "f32" ? 4 : 2);
+      double flops = 2.0 * double(tokens) * 28 * 256 * (context - double(tokens - 1) / 2);
+      for (int threads = 1; threads <= options.threads; threads *= 2) {
+        double seconds = chosen.time(threads);
+        std::printf("%-28s threads %d: %6.2f ms, %6.1f GFLOP/s, cache read once %6.1f GB/s\n",
+                    name.c_str(), threads, 1e3 * seconds, flops / seconds / 1e9,
+                    bytes / seconds / 1e9);
+        std::fflush(stdout);
+      }
+    }
+}
+
 /// 16 heads of DeepSeek V3, absorbed and expanded, prompts from the start and after 2048 tokens.
 void benchPrefill(const Options &options) {
   constexpr int64_t heads = 16;
@@ -376,5 +401,6 @@ int main(int argc, char **argv) {
   benchGrouped(options);
   benchAttention(options);
   benchQuery(options);
+  benchSharedKeys(options);
   benchPrefill(options);
 }
