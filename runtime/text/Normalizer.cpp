@@ -13,6 +13,11 @@ namespace {
 constexpr const char *supported = "NFC, NFD, NFKC, NFKD, Prepend, Replace of a string, or a "
                                   "Sequence of these";
 
+// A hostile file must not let a short text grow without end.
+constexpr size_t maxSteps = 32;
+constexpr size_t maxGrowth = 64; // times, and some more for short texts
+constexpr size_t shortText = 1 << 16;
+
 struct NormalForm {
   const char *type;
   int options;
@@ -45,7 +50,8 @@ std::string toNormalForm(std::string_view text, int options) {
 
 } // namespace
 
-std::string replaceAll(std::string_view text, std::string_view from, std::string_view to) {
+std::string replaceAll(std::string_view text, std::string_view from, std::string_view to,
+                       size_t maxBytes) {
   std::string out;
   size_t at = 0;
   for (;;) {
@@ -54,8 +60,17 @@ std::string replaceAll(std::string_view text, std::string_view from, std::string
     if (end == std::string_view::npos)
       return out;
     out.append(to);
+    if (out.size() > maxBytes)
+      throw TextError("normalizing the text would make it longer than " + std::to_string(maxBytes) +
+                      " bytes");
     at = end + from.size();
   }
+}
+
+const std::string &replacementString(const JsonView &json) {
+  if (json.asString().size() > maxReplacementBytes)
+    json.unsupported("at most " + std::to_string(maxReplacementBytes) + " bytes");
+  return json.asString();
 }
 
 Normalizer Normalizer::fromJson(const JsonView &normalizer) {
@@ -68,17 +83,19 @@ Normalizer Normalizer::fromJson(const JsonView &normalizer) {
 void Normalizer::add(const JsonView &json) {
   JsonView type = json.at("type");
   const std::string &name = type.asString();
+  if (steps.size() == maxSteps)
+    type.unsupported("at most " + std::to_string(maxSteps) + " normalizers");
   for (const NormalForm &form : normalForms)
     if (name == form.type)
       return steps.push_back({Step::NormalForm, form.options, "", ""});
   if (name == "Prepend") {
-    steps.push_back({Step::Prepend, 0, "", json.at("prepend").asString()});
+    steps.push_back({Step::Prepend, 0, "", replacementString(json.at("prepend"))});
   } else if (name == "Replace") {
     JsonView pattern = json.at("pattern");
     if (!pattern.has("String") || pattern.at("String").asString().empty())
       pattern.unsupported("an object with the key String, not empty");
     steps.push_back(
-        {Step::Replace, 0, pattern.at("String").asString(), json.at("content").asString()});
+        {Step::Replace, 0, pattern.at("String").asString(), replacementString(json.at("content"))});
   } else if (name == "Sequence") {
     JsonView list = json.at("normalizers");
     list.requireArray();
@@ -91,11 +108,12 @@ void Normalizer::add(const JsonView &json) {
 
 std::string Normalizer::apply(std::string_view text) const {
   std::string out(text);
+  size_t maxBytes = maxGrowth * text.size() + shortText;
   for (const Step &step : steps) {
     if (step.kind == Step::NormalForm)
       out = toNormalForm(out, step.options);
     else if (step.kind == Step::Replace)
-      out = replaceAll(out, step.from, step.to);
+      out = replaceAll(out, step.from, step.to, maxBytes);
     else if (!out.empty())
       out.insert(0, step.to);
   }

@@ -5,6 +5,7 @@
 
 #include "runtime/text/JsonView.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,13 @@ private:
   std::vector<Step> steps;
 };
 
-// Every `from` (not empty) in `text` becomes `to`.
-std::string replaceAll(std::string_view text, std::string_view from, std::string_view to);
+// Every `from` (not empty) in `text` becomes `to`. Throws TextError if the result
+// would pass `maxBytes`.
+std::string replaceAll(std::string_view text, std::string_view from, std::string_view to,
+                       size_t maxBytes = SIZE_MAX);
+
+// What a tokenizer.json puts in place of other text: bounded in length.
+constexpr size_t maxReplacementBytes = 64;
+const std::string &replacementString(const JsonView &json);
 
 } // namespace moec::rt::text

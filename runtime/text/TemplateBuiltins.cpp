@@ -85,6 +85,9 @@ std::string localTime(int64_t now, const CallArguments &args) {
   static constexpr std::string_view known = "aAbBdHIjmMpSyY%";
   args.expectCount(1, 1);
   const std::string &format = args.stringAt(0);
+  if (format.size() > 256)
+    templateError(args.line, "function 'strftime_now': a format of " +
+                                 std::to_string(format.size()) + " bytes, at most 256");
   for (size_t i = 0; i < format.size(); ++i)
     if (format[i] == '%' &&
         (++i == format.size() || known.find(format[i]) == std::string_view::npos))

@@ -20,6 +20,7 @@ std::string TemplateEval::run(const Body &body) {
 
 void TemplateEval::write(const std::string &text, int line) {
   budget.expectString(out.size() + text.size(), line);
+  budget.charge(text.size() / 16, line);
   out += text;
 }
 

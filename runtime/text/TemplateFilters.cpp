@@ -58,6 +58,7 @@ const std::string &asString(const Value &value, const CallArguments &args) {
 // The item that 'a.b' names in `value`; undefined if there is none.
 Value attributePath(Value value, std::string_view path, int line, TemplateBudget &budget) {
   while (!path.empty()) {
+    budget.charge(1, line);
     std::string_view name = path.substr(0, path.find('.'));
     int64_t place = 0;
     auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), place);

@@ -64,7 +64,7 @@ void TokenDecoder::readSequence(const JsonView &list) {
   from = pattern.asString();
   if (from.empty())
     pattern.unsupported("a string that is not empty");
-  to = replace.at("content").asString();
+  to = replacementString(replace.at("content"));
   firstSpaceStripped = list.size() == 4;
   if (firstSpaceStripped)
     checkStrip(list.at(3));

@@ -253,6 +253,7 @@ TEST(ChatTemplate, RefusesByNameAndLine) {
       {"{{ 'a'.title() }}", "method 'title' of a string is not supported"},
       {"{{ strftime_now('%Q') }}", "format '%Q' is not supported; supported after '%'"},
       {"{{ strftime_now('%') }}", "format '%' is not supported"},
+      {"{{ strftime_now(range(300) | join) }}", "a format of 790 bytes, at most 256"},
       {"{{ strftime_now() }}", "function 'strftime_now' has 0 arguments"},
       {"{{ joiner(',') }}", "function 'joiner' is not supported"},
       {"{{ x.y.z }}", "'x' is undefined and has no 'y'"},
@@ -340,6 +341,15 @@ TEST(ChatTemplate, BoundsWork) {
       {"{% set n = namespace(x=[1]) %}{% for i in range(30) %}"
        "{% set n.x = [n.x, n.x] %}{% endfor %}",
        "a list or dict larger than"},
+      // Blocks within blocks, each with much text of its own.
+      {"{% set b = 'x' | replace('x', 'yyyyyyyyyyyyyyyy') %}"
+       "{% macro m() %}{% for i in range(999999) %}{{ b }}{{ b }}{% endfor %}{{ m() }}{% endmacro "
+       "%}"
+       "{{ m() }}",
+       "the template takes more than 10000000 steps"},
+      {"{% set n = namespace(x='.0') %}{% for i in range(23) %}{% set n.x = n.x + n.x %}"
+       "{% endfor %}{{ ['a'] | map(attribute='0' + n.x) | list | length }}",
+       "the template takes more than 10000000 steps"},
   };
   for (const Case &one : costly)
     expectHas(errorOf([&] { render(one.source); }), one.expected);

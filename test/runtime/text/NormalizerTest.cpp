@@ -30,6 +30,19 @@ TEST(Normalizer, SequencesApplyInOrder) {
   EXPECT_TRUE(Normalizer::fromJson(JsonView(Json(), "normalizer")).isIdentity());
 }
 
+TEST(Normalizer, BoundsGrowth) {
+  Json doubling = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  Json list = Json::array();
+  for (int i = 0; i < 32; ++i)
+    list.push_back(doubling);
+  Json json = {{"type", "Sequence"}, {"normalizers", list}};
+  expectHas(errorOf([&] { normalized(json, "a"); }), "would make it longer than 65600 bytes");
+  json["normalizers"].push_back(doubling);
+  expectHas(errorOf([&] { normalized(json, ""); }), "supported: at most 32 normalizers");
+  Json longOne = {{"type", "Prepend"}, {"prepend", std::string(65, 'x')}};
+  expectHas(errorOf([&] { normalized(longOne, ""); }), "supported: at most 64 bytes");
+}
+
 TEST(Normalizer, RefusesOthersByName) {
   for (const char *type : {"Lowercase", "Strip", "BertNormalizer", "Precompiled"})
     expectHas(errorOf([&] { normalized({{"type", type}}, ""); }),
