@@ -1,7 +1,13 @@
 #include "models/Models.h"
 #include "frontend/Errors.h"
 #include "frontend/checkpoint/TokenizerCheck.h"
-#include "models/deepseek_v3/Graph.h"
+#include "models/deepseek_v2/DeepseekV2.h"
+#include "models/deepseek_v3/DeepseekV3.h"
+#include "models/kimi_k2/KimiK2.h"
+#include "models/llama/Llama.h"
+#include "models/mixtral/Mixtral.h"
+#include "models/qwen2/Qwen2.h"
+#include "models/qwen3_moe/Qwen3Moe.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -11,7 +17,10 @@ using namespace moec::frontend;
 using namespace moec::models;
 
 static constexpr ModelFamily families[] = {
-    {"deepseek_v3", deepseek_v3::importModel},
+    {"deepseek_v2", deepseek_v2::describe}, {"deepseek_v3", deepseek_v3::describe},
+    {"kimi_k2", kimi_k2::describe},         {"llama", llama::describe},
+    {"mixtral", mixtral::describe},         {"qwen2", qwen2::describe},
+    {"qwen3_moe", qwen3_moe::describe},
 };
 
 ArrayRef<ModelFamily> moec::models::modelFamilies() { return families; }
@@ -50,22 +59,27 @@ static Error checkTokenizerOf(const Checkpoint &checkpoint) {
   return checkTokenizer(*checkpoint.tokenizer(), path, size->get<int64_t>());
 }
 
+Expected<Decoder> moec::models::describeModel(const Checkpoint &checkpoint) {
+  for (const ModelFamily &family : families)
+    if (family.modelType == checkpoint.modelType())
+      return family.describe(checkpoint.config(), checkpoint.configPath());
+  auto names = map_range(families, [](const ModelFamily &family) { return family.modelType; });
+  return makeError("'{0}': unknown model_type '{1}'; known: {2}", checkpoint.configPath(),
+                   printable(checkpoint.modelType()), join(names, ", "));
+}
+
 Expected<mlir::OwningOpRef<mlir::ModuleOp>> moec::models::importModel(mlir::MLIRContext *context,
                                                                       const Checkpoint &checkpoint,
                                                                       ImportOptions options) {
   if (options.modelName.empty())
     options.modelName = lastPart(checkpoint.path()).str();
-  for (const ModelFamily &family : families) {
-    if (family.modelType != checkpoint.modelType())
-      continue;
-    auto module = family.importModel(context, checkpoint, options);
-    if (!module)
-      return module;
-    if (Error error = checkTokenizerOf(checkpoint))
-      return error;
+  auto decoder = describeModel(checkpoint);
+  if (!decoder)
+    return decoder.takeError();
+  auto module = importDecoder(context, checkpoint, *decoder, options);
+  if (!module)
     return module;
-  }
-  auto names = map_range(families, [](const ModelFamily &family) { return family.modelType; });
-  return makeError("'{0}': unknown model_type '{1}'; known: {2}", checkpoint.configPath(),
-                   printable(checkpoint.modelType()), join(names, ", "));
+  if (Error error = checkTokenizerOf(checkpoint))
+    return error;
+  return module;
 }

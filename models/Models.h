@@ -2,16 +2,15 @@
 // without a download.
 #pragma once
 
-#include "frontend/blocks/GraphBuilder.h"
+#include "frontend/decoder/Decoder.h"
 
 namespace moec::models {
 
 /// One family: a folder beside this file, named as Hugging Face's model_type.
 struct ModelFamily {
   llvm::StringRef modelType;
-  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> (*importModel)(mlir::MLIRContext *,
-                                                                   const frontend::Checkpoint &,
-                                                                   const frontend::ImportOptions &);
+  /// What a config.json says; all its faults come in one error, a line each.
+  llvm::Expected<frontend::Decoder> (*describe)(const frontend::Json &json, llvm::StringRef file);
 };
 llvm::ArrayRef<ModelFamily> modelFamilies();
 
@@ -26,9 +25,12 @@ llvm::ArrayRef<Preset> presets();
 /// weights).
 llvm::Expected<std::unique_ptr<frontend::Checkpoint>> openModel(llvm::StringRef pathOrPreset);
 
-/// Imports a checkpoint by its model_type, after checking that its tokenizer, if
-/// it has one, fits. An empty model name in the options becomes the last part of
-/// the checkpoint's path.
+/// What the checkpoint's config says, by its model_type.
+llvm::Expected<frontend::Decoder> describeModel(const frontend::Checkpoint &checkpoint);
+
+/// Imports a checkpoint, after checking that its tokenizer, if it has one, fits.
+/// An empty model name in the options becomes the last part of the checkpoint's
+/// path.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 importModel(mlir::MLIRContext *context, const frontend::Checkpoint &checkpoint,
             frontend::ImportOptions options = {});

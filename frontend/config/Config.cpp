@@ -187,6 +187,17 @@ std::vector<int64_t> ConfigReader::optionalIntOrList(StringRef key, int64_t min,
   return list;
 }
 
+void ConfigReader::optionalListOf(StringRef key, StringRef only) {
+  const Json *value = take(key);
+  if (!value || value->is_null())
+    return;
+  if (!value->is_array())
+    return mismatch(key, "a list of strings", *value);
+  for (const Json &element : *value)
+    if (!element.is_string() || element.get_ref<const std::string &>() != only)
+      return unsupported(key, formatv("only \"{0}\"", only).str());
+}
+
 ConfigReader *ConfigReader::optionalObject(StringRef key) {
   const Json *value = take(key);
   if (!value || value->is_null())

@@ -46,6 +46,8 @@ public:
                                        int64_t max);
   /// Token ids come as one number or as a list; absent and null are empty.
   std::vector<int64_t> optionalIntOrList(llvm::StringRef key, int64_t min, int64_t max);
+  /// A list of strings that must all be `only`; absent and null are empty.
+  void optionalListOf(llvm::StringRef key, llvm::StringRef only);
   /// A nested object; null when absent or null. Lives as long as this reader
   /// and is finished with it.
   ConfigReader *optionalObject(llvm::StringRef key);

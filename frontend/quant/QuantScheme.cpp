@@ -15,6 +15,15 @@ Expected<TensorRef> moec::frontend::getOfShape(const Checkpoint &checkpoint, Str
   return tensor;
 }
 
+WeightRequest WeightRequest::matrix(const std::string &module, int64_t out, int64_t in,
+                                    int64_t count) {
+  return {module + ".weight", {out, in}, /*quantizable=*/true, std::nullopt, count};
+}
+
+WeightRequest WeightRequest::plain(const std::string &module, SmallVector<int64_t, 4> shape) {
+  return {module + ".weight", std::move(shape), /*quantizable=*/false};
+}
+
 std::vector<WeightRequest> WeightRequest::expand() const {
   if (count == 0)
     return {*this};

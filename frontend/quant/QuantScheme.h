@@ -24,6 +24,12 @@ struct WeightRequest {
   /// 0 .. count-1.
   int64_t count = 0;
 
+  /// "<module>.weight" of a linear layer; with a count, a stack.
+  static WeightRequest matrix(const std::string &module, int64_t out, int64_t in,
+                              int64_t count = 0);
+  /// "<module>.weight" that is never quantized: of a norm, an embedding, a router.
+  static WeightRequest plain(const std::string &module, llvm::SmallVector<int64_t, 4> shape);
+
   /// The tensors one by one; itself when count is 0.
   std::vector<WeightRequest> expand() const;
 };

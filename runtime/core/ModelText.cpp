@@ -8,14 +8,11 @@ namespace moec::rt {
 using text::TextError;
 
 ModelText::ModelText(const BundleFile &bundle)
-    : path(bundle.path()), configJson(bundle.textFile("tokenizer_config.json")),
-      templateFile(bundle.textFile("chat_template.jinja")) {
+    : path(bundle.path()), configJson(bundle.textFile("tokenizer_config.json")) {
   std::string_view json = bundle.textFile("tokenizer.json");
   if (json.empty())
     fail(ErrorKind::Argument, "bundle '", path,
-         "' carries no tokenizer.json; give token ids with --tokens, or compile from a folder that "
-         "has one (tokenizer.model and tiktoken.model are not read: convert them with "
-         "transformers)");
+         "' carries no tokenizer.json; give token ids with --tokens");
   try {
     tokens = text::Tokenizer::fromJson(json, configJson);
   } catch (const TextError &error) {
@@ -35,14 +32,12 @@ std::vector<int32_t> ModelText::encode(std::string_view text, bool addSpecial) c
   }
 }
 
-std::string ModelText::renderChat(const std::vector<text::ChatMessage> &messages,
-                                  const text::RenderOptions &options) const {
+std::string ModelText::renderChat(const std::vector<text::ChatMessage> &messages) const {
   try {
-    std::unique_lock lock(chatMutex);
     if (!chat)
-      chat = text::ChatTemplate::fromFiles(configJson, templateFile);
-    lock.unlock();
-    return chat->render(messages, options);
+      chat = text::ChatTemplate::fromConfig(configJson);
+    return chat->render(messages, /*addGenerationPrompt=*/true, tokens->bosToken(),
+                        tokens->eosToken());
   } catch (const TextError &error) {
     fail(ErrorKind::Argument, "bundle '", path, "': ", error.what(),
          "; give the whole prompt with --prompt");

@@ -41,7 +41,4 @@ private:
   std::string held;
 };
 
-// All of a model's text at once.
-ReasoningPiece splitReasoning(std::string_view text, bool openedByPrompt);
-
 } // namespace moec::rt::text

@@ -2,7 +2,6 @@
 #include "runtime/text/TemplateExprParser.h"
 
 #include <initializer_list>
-#include <utility>
 
 namespace moec::rt::text {
 
@@ -64,8 +63,7 @@ private:
 
   bool atBlockTag(Body &body) {
     const std::string &name = in.peek(1).text;
-    for (const char *end :
-         {"elif", "else", "endif", "endfor", "endset", "endmacro", "endgeneration"})
+    for (const char *end : {"elif", "else", "endif", "endfor", "endset"})
       if (name == end)
         return true;
     in.take();
@@ -76,16 +74,10 @@ private:
       parseFor(statement);
     else if (in.acceptName("set"))
       parseSet(statement);
-    else if (in.acceptName("macro"))
-      parseMacro(statement);
-    else if (in.acceptName("generation"))
-      parseGeneration(statement);
-    else if (in.isName("break") || in.isName("continue"))
-      parseJump(statement);
     else
       templateError(in.line(), "statement '" + in.peek().text +
-                                   "' is not supported; supported: if, for, set, macro, "
-                                   "break, continue, generation");
+                                   "' is not supported; supported: if, for, "
+                                   "set");
     body.push_back(std::move(statement));
     return false;
   }
@@ -139,9 +131,7 @@ private:
     if (in.isName("recursive"))
       templateError(in.line(), "'recursive' loops are not supported");
     endTag();
-    ++loops;
     statement.bodies.push_back(parseBody({"else", "endfor"}));
-    --loops;
     if (in.peek(1).text == "else") {
       expectBodyEnd("else");
       statement.bodies.push_back(parseBody({"endfor"}));
@@ -164,53 +154,13 @@ private:
       templateError(in.line(), "'set' block with a filter is not supported");
     statement.kind = Statement::SetBlock;
     endTag();
-    parseInner(statement, "endset");
-  }
-
-  // The body of a block that no loop around it can be left from.
-  void parseInner(Statement &statement, const char *end) {
-    int outerLoops = std::exchange(loops, 0);
-    statement.bodies.push_back(parseBody({end}));
-    loops = outerLoops;
-    expectBodyEnd(end);
-  }
-
-  void parseMacro(Statement &statement) {
-    statement.kind = Statement::Macro;
-    if (nesting > 1)
-      templateError(in.line(), "a macro inside another block is not supported");
-    statement.names.push_back(in.expectName("a macro's name"));
-    in.expectOp("(");
-    while (!in.isOp(")")) {
-      statement.names.push_back(in.expectName("a parameter's name"));
-      statement.exprs.push_back(in.acceptOp("=") ? expr.parse() : nullptr);
-      if (!in.acceptOp(","))
-        break;
-    }
-    in.expectOp(")");
-    endTag();
-    parseInner(statement, "endmacro");
-  }
-
-  // Marks what the model writes, for training: rendered as it is.
-  void parseGeneration(Statement &statement) {
-    statement.kind = Statement::Scope;
-    endTag();
-    parseInner(statement, "endgeneration");
-  }
-
-  void parseJump(Statement &statement) {
-    std::string name = in.take().text;
-    statement.kind = name == "break" ? Statement::Break : Statement::Continue;
-    if (loops == 0)
-      templateError(in.line(), "'" + name + "' outside of a loop");
-    endTag();
+    statement.bodies.push_back(parseBody({"endset"}));
+    expectBodyEnd("endset");
   }
 
   TokenCursor in;
   ExprParser expr;
-  int nesting = 0; // of blocks
-  int loops = 0;   // that a break or continue could mean
+  int nesting = 0;
 };
 
 } // namespace

@@ -129,67 +129,32 @@ std::string valueToText(const Value &value) {
   }
 }
 
-namespace {
-
-// `depth`: lists and dicts around this value.
-void writeJson(const Value &value, int indent, int depth, std::string &out) {
+std::string valueToJson(const Value &value) {
   auto quoted = [](const std::string &text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   };
-  auto newLine = [&](int level) {
-    if (indent >= 0)
-      out.append("\n").append(size_t(indent) * size_t(level), ' ');
-  };
-  // Opens, separates and closes the parts of a list or dict.
-  auto parts = [&](char open, char close, const auto &items, auto writePart) {
-    out += open;
-    bool first = true;
-    for (const auto &item : items) {
-      if (!first)
-        out += indent >= 0 ? "," : ", ";
-      first = false;
-      newLine(depth + 1);
-      writePart(item);
-    }
-    if (!first)
-      newLine(depth);
-    out += close;
-  };
+  std::string out;
   switch (value.kind()) {
   case Value::None:
-    out += "null";
-    break;
+    return "null";
   case Value::Bool:
-    out += value.number() ? "true" : "false";
-    break;
+    return value.number() ? "true" : "false";
   case Value::Int:
-    out += std::to_string(value.number());
-    break;
+    return std::to_string(value.number());
   case Value::String:
-    out += quoted(value.str());
-    break;
+    return quoted(value.str());
   case Value::List:
-    parts('[', ']', value.items(),
-          [&](const Value &item) { writeJson(item, indent, depth + 1, out); });
-    break;
+    for (const Value &item : value.items())
+      out += (out.empty() ? "" : ", ") + valueToJson(item);
+    return "[" + out + "]";
   case Value::Dict:
-    parts('{', '}', value.entries(), [&](const auto &entry) {
-      out += quoted(entry.first) + ": ";
-      writeJson(entry.second, indent, depth + 1, out);
-    });
-    break;
+    for (const auto &[key, item] : value.entries())
+      out += (out.empty() ? "" : ", ") + quoted(key) + ": " + valueToJson(item);
+    return "{" + out + "}";
   default:
     throw TextError(std::string("chat template: ") + value.kindName() +
                     " as JSON is not supported");
   }
-}
-
-} // namespace
-
-std::string valueToJson(const Value &value, int indent) {
-  std::string out;
-  writeJson(value, indent, 0, out);
-  return out;
 }
 
 } // namespace moec::rt::text

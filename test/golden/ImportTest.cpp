@@ -113,6 +113,30 @@ TEST_P(GoldenTest, TokensOneByOneAgree) {
   }
 }
 
+/// The distance of the two best logits.
+static double marginOf(const Tensor &logits, int64_t row) {
+  std::vector<double> best(logits.row(row), logits.row(row) + logits.columns());
+  std::partial_sort(best.begin(), best.begin() + 2, best.end(), std::greater<>());
+  return best[0] - best[1];
+}
+
+TEST_P(GoldenTest, GreedyTokensAgree) {
+  if (llvm::StringRef(GetParam()).contains("tiny-r1"))
+    GTEST_SKIP() << "long continuations, which tiny-r1.test compares with a bundle's";
+  Golden golden(GetParam());
+  for (int i = 0; golden.has("p" + std::to_string(i) + ".greedy.tokens"); ++i) {
+    std::string prompt = "p" + std::to_string(i);
+    auto sequence = golden.sequence();
+    auto logits = llvm::cantFail(sequence.step(golden.tokens(prompt + ".input_ids")));
+    for (int32_t expected : golden.tokens(prompt + ".greedy.tokens")) {
+      const double *row = logits.row(logits.rows() - 1);
+      auto token = int32_t(std::max_element(row, row + logits.columns()) - row);
+      EXPECT_EQ(token, expected) << prompt << ", margin " << marginOf(logits, logits.rows() - 1);
+      logits = llvm::cantFail(sequence.step(expected));
+    }
+  }
+}
+
 TEST_P(GoldenTest, NextTokenPredictionAgrees) {
   Golden golden(GetParam());
   for (int i = 0; golden.has("p" + std::to_string(i) + ".mtp.logits_prenorm"); ++i) {
@@ -205,12 +229,16 @@ TEST(QuantizedGoldenTest, LogitsAgreeUpToTheFirstTie) {
   EXPECT_GE(compared, 7);
 }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, GoldenTest,
-                         testing::Values("test/golden/Inputs/deepseek_v3",
-                                         "test/golden/Inputs/deepseek_v3_noqlora",
-                                         "test/golden/Inputs/deepseek_v3_fp8", "models/tiny-r1"),
-                         [](const auto &info) {
-                           std::string name = llvm::StringRef(info.param).rsplit('/').second.str();
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, GoldenTest,
+    testing::Values("test/golden/Inputs/deepseek_v2_group", "test/golden/Inputs/deepseek_v2_lite",
+                    "test/golden/Inputs/deepseek_v2_lite_yarn", "test/golden/Inputs/deepseek_v3",
+                    "test/golden/Inputs/deepseek_v3_noqlora", "test/golden/Inputs/deepseek_v3_fp8",
+                    "test/golden/Inputs/llama3", "test/golden/Inputs/mixtral",
+                    "test/golden/Inputs/qwen2", "test/golden/Inputs/qwen2_tied",
+                    "test/golden/Inputs/qwen3_moe", "models/tiny-r1"),
+    [](const auto &info) {
+      std::string name = llvm::StringRef(info.param).rsplit('/').second.str();
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });

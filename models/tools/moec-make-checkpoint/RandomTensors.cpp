@@ -84,7 +84,7 @@ Error RandomTensors::fill(const SafeTensorsWriter::Entry &entry, Sink sink) {
   float mean = 0, deviation;
   if (entry.dtype == DType::F8_E4M3)
     deviation = fp8Deviation;
-  else if (name.ends_with("_bias"))
+  else if (name.ends_with("bias"))
     deviation = 0.05f;
   else if (entry.shape.size() == 1)
     mean = 1, deviation = 0.1f;

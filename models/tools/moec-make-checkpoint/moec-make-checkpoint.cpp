@@ -1,8 +1,8 @@
-// Writes a checkpoint of random weights for a config of the deepseek_v3 family:
-// for tests of size and speed that need no download. Streams, so memory does
-// not depend on the size.
+// Writes a checkpoint of random weights for a config of any family: for tests
+// of shapes, size and speed that need no download. Streams, so memory does not
+// depend on the size.
 #include "frontend/Errors.h"
-#include "models/deepseek_v3/Weights.h"
+#include "models/Models.h"
 #include "models/tools/moec-make-checkpoint/RandomTensors.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -44,12 +44,12 @@ static Expected<Json> changedConfig(const Checkpoint &source, const Options &opt
 
 /// Every stored tensor, scales right behind their weights.
 static Expected<std::vector<Entry>> listEntries(const Checkpoint &empty) {
-  auto config = models::deepseek_v3::readConfig(empty.config(), empty.configPath());
-  if (!config)
-    return config.takeError();
+  auto decoder = models::describeModel(empty);
+  if (!decoder)
+    return decoder.takeError();
   std::vector<Entry> entries;
-  for (const WeightRequest &request : listWeights(*config)) {
-    auto source = config->scheme->resolve(empty, request);
+  for (const WeightRequest &request : listWeights(*decoder)) {
+    auto source = decoder->scheme->resolve(empty, request);
     if (!source)
       return source.takeError();
     entries.push_back({source->name, source->dtype, source->shape});
@@ -109,7 +109,7 @@ static Error writeWeights(const Options &options, const std::vector<Entry> &entr
 }
 
 static Error makeCheckpoint(const Options &options) {
-  auto source = Checkpoint::open(options.source);
+  auto source = models::openModel(options.source);
   if (!source)
     return source.takeError();
   auto config = changedConfig(**source, options);
@@ -141,7 +141,8 @@ static Error makeCheckpoint(const Options &options) {
 int main(int argc, char **argv) {
   Options options;
   CLI::App app("Writes a checkpoint of random weights.");
-  app.add_option("source", options.source, "a config.json, or a folder that has one")->required();
+  app.add_option("source", options.source, "a config.json, a folder that has one, or a preset")
+      ->required();
   app.add_option("-o,--output", options.output, "the new folder")->required();
   app.add_option("--seed", options.seed, "of the weights")->capture_default_str();
   app.add_option("--dtype", options.dtype, "of linear layers' matrices")

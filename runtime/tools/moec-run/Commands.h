@@ -7,7 +7,6 @@
 #include "runtime/tools/moec-run/LoadReport.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 namespace moec::rt {
@@ -23,15 +22,7 @@ struct CommonOptions {
   }
 };
 
-/// What the chat template is told of thinking: "on", "off", or its own default.
-struct ThinkingOption {
-  std::string thinking;
-  std::optional<bool> wanted() const {
-    return thinking.empty() ? std::nullopt : std::optional(thinking == "on");
-  }
-};
-
-struct GenerateOptions : CommonOptions, ThinkingOption {
+struct GenerateOptions : CommonOptions {
   std::string prompt, chat, tokens;
   bool hasPrompt = false, hasChat = false, hasTokens = false;
   uint64_t maxNewTokens = UINT64_MAX; // to the end of the context
@@ -40,7 +31,7 @@ struct GenerateOptions : CommonOptions, ThinkingOption {
   std::string logitsOut;
 };
 
-struct ChatOptions : CommonOptions, ThinkingOption {
+struct ChatOptions : CommonOptions {
   std::string system;
   uint64_t maxNewTokens = UINT64_MAX;
   SamplerOptions sampling;

@@ -39,8 +39,7 @@ Prompt readPrompt(const GenerateOptions &options, const std::optional<ModelText>
   } else if (options.hasPrompt) {
     prompt.tokens = text->encode(options.prompt, /*addSpecial=*/true);
   } else {
-    std::string rendered =
-        text->renderChat({{"user", options.chat}}, {.thinking = options.wanted()});
+    std::string rendered = text->renderChat({{"user", options.chat}});
     prompt.tokens = text->encode(rendered, /*addSpecial=*/false);
     prompt.opensReasoning = text::ReasoningSplitter::promptOpensReasoning(rendered);
   }
