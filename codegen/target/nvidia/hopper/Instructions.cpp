@@ -1,0 +1,263 @@
+#include "codegen/target/nvidia/hopper/Instructions.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+
+namespace moec::hopper {
+
+//===----------------------------------------------------------------------===//
+// Threads, warps, blocks
+//===----------------------------------------------------------------------===//
+
+void loadInstructions(MLIRContext *context) {
+  context->loadDialect<LLVM::LLVMDialect, NVVM::NVVMDialect>();
+}
+
+template <typename Register> static Int readRegister(Builder &b) {
+  return Int(b, Register::create(b, b.getI32Type()).getResult());
+}
+Int getThread(Builder &b) { return readRegister<NVVM::ThreadIdXOp>(b); }
+Int getBlock(Builder &b) { return readRegister<NVVM::BlockIdXOp>(b); }
+Int getNumBlocks(Builder &b) { return readRegister<NVVM::GridDimXOp>(b); }
+Int getClusterRank(Builder &b) { return readRegister<NVVM::BlockInClusterIdXOp>(b); }
+
+static Value shuffle(Builder &b, Value value, int64_t lane, NVVM::ShflKind kind) {
+  return NVVM::ShflOp::create(b, value.getType(), Int(b, -1).value, value, Int(b, lane).value,
+                              Int(b, 31).value, kind, /*return_value_and_is_valid=*/UnitAttr())
+      .getResult();
+}
+Int broadcast(const Int &value, int64_t lane) {
+  return Int(*value.b, shuffle(*value.b, value.value, lane, NVVM::ShflKind::idx));
+}
+Value shuffleXor(Builder &b, Value value, int64_t mask) {
+  return shuffle(b, value, mask, NVVM::ShflKind::bfly);
+}
+void syncWarp(Builder &b) { NVVM::SyncWarpOp::create(b, Int(b, -1).value); }
+
+void syncBlock(Builder &b) { NVVM::BarrierOp::create(b); }
+void syncNamed(Builder &b, const Int &barrier, int64_t threads) {
+  NVVM::BarrierOp::create(b, Type(), barrier.value, Int(b, threads).value,
+                          NVVM::BarrierReductionAttr(), Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers in shared memory
+//===----------------------------------------------------------------------===//
+
+void initBarrier(const Shared &barrier, int64_t arrivals) {
+  NVVM::MBarrierInitOp::create(*barrier.b, barrier.pointer, Int(*barrier.b, arrivals).value,
+                               Value());
+}
+void fenceBarrierInit(Builder &b) { NVVM::FenceMbarrierInitOp::create(b); }
+
+void arriveExpecting(const Shared &barrier, const Int &bytes) {
+  NVVM::MBarrierArriveExpectTxOp::create(*barrier.b, Type(), barrier.pointer, bytes.value,
+                                         NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
+}
+
+void arriveIf(const Shared &barrier, const Bool &condition) {
+  inlineAsm(*barrier.b,
+            "{.reg .pred p; setp.ne.b32 p, $1, 0; "
+            "@p mbarrier.arrive.release.cta.shared::cta.b64 _, [$0];}",
+            "r,r,~{memory}", {barrier.getAddress().value, toInt(condition).value}, {});
+}
+
+// Without .release.cluster, which would be a fence of all memory before each arrival.
+void arriveInClusterIf(const Shared &barrier, const Int &rank, const Bool &condition) {
+  inlineAsm(*barrier.b,
+            "{.reg .pred p; .reg .b32 r; setp.ne.b32 p, $1, 0; "
+            "mapa.shared::cluster.u32 r, $0, $2; "
+            "@p mbarrier.arrive.shared::cluster.b64 _, [r];}",
+            "r,r,r,~{memory}", {barrier.getAddress().value, toInt(condition).value, rank.value},
+            {});
+}
+
+// The op for this gives a time hint, with which the thread sleeps before it looks again.
+void waitBarrier(const Shared &barrier, const Int &parity) {
+  inlineAsm(*barrier.b,
+            "{.reg .pred p; WAIT: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1; "
+            "@p bra DONE; bra WAIT; DONE: }",
+            "r,r,~{memory}", {barrier.getAddress().value, parity.value}, {});
+}
+
+//===----------------------------------------------------------------------===//
+// Copies
+//===----------------------------------------------------------------------===//
+
+/// The same place, in the address space of the cluster.
+static Value inCluster(const Shared &place) {
+  auto type = LLVM::LLVMPointerType::get(place.b->getContext(), 7);
+  return LLVM::AddrSpaceCastOp::create(*place.b, type, place.pointer);
+}
+
+void copyBox(const Shared &to, Value map, ValueRange coordinates, const Shared &barrier,
+             uint16_t multicast) {
+  Builder &b = *to.b;
+  Value mask;
+  if (multicast)
+    mask = LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(multicast));
+  NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+      b, inCluster(to), map, coordinates, barrier.pointer, /*im2colOffsets=*/ValueRange(), mask,
+      /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE, /*isCTAOnly=*/false,
+      NVVM::CTAGroupKindAttr(), /*predicate=*/Value());
+}
+
+void copyBulk(const Shared &to, const Global &from, const Int &bytes, const Shared &barrier) {
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(*to.b, inCluster(to), from.pointer,
+                                                   barrier.pointer, bytes.value, Value(), Value());
+}
+
+void storeBox(Value map, ValueRange coordinates, const Shared &from) {
+  NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(*from.b, map, from.pointer, coordinates,
+                                                     /*l2CacheHint=*/Value(),
+                                                     NVVM::TMAStoreMode::TILE, Value());
+}
+
+void commitStores(Builder &b) { NVVM::CpAsyncBulkCommitGroupOp::create(b); }
+void waitStores(Builder &b, unsigned pending, bool read) {
+  NVVM::CpAsyncBulkWaitGroupOp::create(b, b.getI32IntegerAttr(pending),
+                                       read ? b.getUnitAttr() : UnitAttr());
+}
+void prefetchMap(Builder &b, Value map) {
+  NVVM::PrefetchOp::create(b, NVVM::PrefetchCacheLevelAttr(), NVVM::CacheEvictionPriorityAttr(),
+                           map, Value(), b.getUnitAttr());
+}
+void fenceCopies(Builder &b) {
+  NVVM::FenceProxyOp::create(
+      b, NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
+}
+
+//===----------------------------------------------------------------------===//
+// Matrix products of warpgroups
+//===----------------------------------------------------------------------===//
+
+void fenceProducts(Builder &b) { NVVM::WgmmaFenceAlignedOp::create(b); }
+void commitProducts(Builder &b) { NVVM::WgmmaGroupSyncAlignedOp::create(b); }
+
+Value multiply(Builder &b, Operand type, int64_t n, Value a, Value bOperand, Value sums,
+               bool accumulate) {
+  MLIRContext *context = b.getContext();
+  bool isByte = type == Operand::E4M3;
+  auto element = isByte ? NVVM::WGMMATypes::e4m3 : NVVM::WGMMATypes::bf16;
+  return NVVM::WgmmaMmaAsyncOp::create(
+             b, sums.getType(), sums, a, bOperand,
+             NVVM::MMAShapeAttr::get(context, 64, static_cast<int>(n), isByte ? 32 : 16),
+             NVVM::WGMMATypesAttr::get(context, element),
+             NVVM::WGMMATypesAttr::get(context, element),
+             NVVM::WGMMATypesAttr::get(context, NVVM::WGMMATypes::f32),
+             NVVM::WGMMAScaleOutAttr::get(context, accumulate ? NVVM::WGMMAScaleOut::one
+                                                              : NVVM::WGMMAScaleOut::zero),
+             NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one),
+             NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one),
+             NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+             NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col), NVVM::MMAIntOverflowAttr())
+      .getResult();
+}
+
+/// "=f" for each value, then each tied to it.
+static std::string tieFloats(size_t count) {
+  std::string constraints;
+  for (size_t i = 0; i < count; ++i)
+    constraints += i ? ",=f" : "=f";
+  for (size_t i = 0; i < count; ++i)
+    constraints += "," + std::to_string(i);
+  return constraints;
+}
+
+Values waitProducts(Builder &b, unsigned pending, ValueRange sums) {
+  return inlineAsm(b, "wgmma.wait_group.sync.aligned " + std::to_string(pending) + ";",
+                   tieFloats(sums.size()), sums, sums.getTypes());
+}
+
+Values anchor(Builder &b, ValueRange values) {
+  return inlineAsm(b, "", tieFloats(values.size()), values, values.getTypes());
+}
+
+Int pin(const Int &value) {
+  Builder &b = *value.b;
+  return Int(b, inlineAsm(b, "", "=r,0", {value.value}, {b.getI32Type()}).front());
+}
+
+//===----------------------------------------------------------------------===//
+// Roles, clusters, launches
+//===----------------------------------------------------------------------===//
+
+void decreaseRegisters(Builder &b, unsigned registers) {
+  NVVM::SetMaxRegisterOp::create(b, registers, NVVM::SetMaxRegisterAction::decrease);
+}
+void increaseRegisters(Builder &b, unsigned registers) {
+  NVVM::SetMaxRegisterOp::create(b, registers, NVVM::SetMaxRegisterAction::increase);
+}
+
+void arriveCluster(Builder &b) { NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr()); }
+void waitCluster(Builder &b) { NVVM::ClusterWaitOp::create(b, b.getUnitAttr()); }
+
+void storeInCluster(const Shared &to, const Int &rank, ValueRange values, const Shared &barrier) {
+  Values operands{to.getAddress().value, rank.value, barrier.getAddress().value};
+  llvm::append_range(operands, values);
+  inlineAsm(
+      *to.b,
+      "{.reg .b32 t, r; mapa.shared::cluster.u32 t, $0, $1; "
+      "mapa.shared::cluster.u32 r, $2, $1; "
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [t], {$3,$4,$5,$6}, [r];}",
+      "r,r,r,f,f,f,f,~{memory}", operands, {});
+}
+
+void launchDependents(Builder &b) {
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+}
+void waitDependencies(Builder &b) {
+  NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::wait);
+}
+
+//===----------------------------------------------------------------------===//
+// Other arithmetic
+//===----------------------------------------------------------------------===//
+
+Value packBFloat16(Builder &b, Value low, Value high) {
+  return inlineAsm(b, "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f", {high, low}, {b.getI32Type()},
+                   /*hasSideEffects=*/false)
+      .front();
+}
+
+Value packE4M3(Builder &b, Value low, Value high) {
+  return inlineAsm(b, "cvt.rn.satfinite.e4m3x2.f32 $0, $1, $2;", "=h,f,f", {high, low},
+                   {b.getI16Type()}, /*hasSideEffects=*/false)
+      .front();
+}
+
+void storeMatrix(const Shared &to, ValueRange blocks) {
+  MLIRContext *context = to.b->getContext();
+  NVVM::StMatrixOp::create(*to.b, to.pointer, blocks, NVVM::MMALayout::row,
+                           NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+                           NVVM::LdStMatrixEltType::B16);
+}
+
+Values multiplyWarp(Builder &b, ValueRange a, ValueRange bOperand, ValueRange sums) {
+  Values operands(a);
+  llvm::append_range(operands, bOperand);
+  llvm::append_range(operands, sums);
+  return inlineAsm(b,
+                   "mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {$0,$1,$2,$3}, "
+                   "{$4,$5,$6,$7}, {$8,$9}, {$10,$11,$12,$13};",
+                   "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", operands, sums.getTypes(),
+                   /*hasSideEffects=*/false);
+}
+
+Values loadStreaming(const Global &from) {
+  SmallVector<Type> types(4, from.b->getI32Type());
+  return inlineAsm(*from.b, "ld.global.nc.L1::no_allocate.L2::128B.v4.b32 {$0,$1,$2,$3}, [$4];",
+                   "=r,=r,=r,=r,l", {from.pointer}, types);
+}
+
+Value exp2Fast(Builder &b, Value x) {
+  return inlineAsm(b, "ex2.approx.ftz.f32 $0, $1;", "=f,f", {x}, {x.getType()}, false).front();
+}
+Value reciprocalFast(Builder &b, Value x) {
+  return inlineAsm(b, "rcp.approx.ftz.f32 $0, $1;", "=f,f", {x}, {x.getType()}, false).front();
+}
+
+} // namespace moec::hopper

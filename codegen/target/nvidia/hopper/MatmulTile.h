@@ -1,0 +1,48 @@
+// How a compute-bound matrix product is divided: the sizes of its schedule, which of them fit the
+// chip, and what they are expected to cost.
+#pragma once
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <cstdint>
+
+namespace moec::hopper {
+
+struct MatmulTile {
+  int64_t rows = 256;      // of x: 64 * row waves * consumers / kGroups
+  int64_t columns = 128;   // of the weight in one product, a multiple of 8
+  int64_t columnWaves = 1; // products side by side; 2: gates and what they gate
+  int64_t consumers = 2;   // warpgroups that compute, each on its rows
+  int64_t kGroups = 1;     // 2: the consumers take the blocks of K in turn, and add their sums
+  int64_t split = 1;       // blocks of a cluster that share K; the first one adds the sums
+  int64_t stages = 4;      // buffers of x and weight, 128 columns of K each
+  int64_t rowGroup =
+      8; // tiles that follow each other in rows, so that their weights stay in the second cache
+  int64_t staged = 0; // buffers a warp through which bf16 results leave; 0: from registers
+
+  int64_t getRowWaves() const { return rows * kGroups / (64 * consumers); }
+  int64_t getWaves() const { return getRowWaves() * columnWaves; }
+  int64_t getTileColumns() const { return columns * columnWaves; }
+  int64_t getStageBytes() const { return (rows + getTileColumns()) * 128; }
+  int64_t getSharedBytes() const;
+  /// Sums that stay over all of K and those of the product under way, a thread.
+  int64_t getSumRegisters() const { return (getWaves() + 1) * columns / 2; }
+  bool fits() const;
+};
+
+/// Sizes of a product as far as its cost goes.
+struct MatmulSize {
+  int64_t m, n, k; // n: columns of one wave
+  int64_t columnWaves = 1;
+  int64_t columnMultiple =
+      8;                  // what a wave's columns must be a multiple of: 128 when a tile quantizes
+  int64_t interleave = 0; // runs of weight rows that a wave's columns must not cross; 0: none
+};
+
+/// Expected microseconds on `workers` multiprocessors.
+double estimateCost(const MatmulTile &tile, const MatmulSize &size, int64_t workers);
+
+/// The tiles that fit, the cheapest first.
+llvm::SmallVector<MatmulTile> getMatmulTiles(const MatmulSize &size, int64_t workers);
+
+} // namespace moec::hopper

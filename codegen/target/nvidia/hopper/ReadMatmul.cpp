@@ -1,0 +1,228 @@
+#include "codegen/target/nvidia/hopper/ReadMatmul.h"
+
+#include "codegen/kernels/TileFunction.h"
+#include "codegen/kernels/matmul/MatrixSchedule.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::hopper;
+using Element = EpilogueSpec::Element;
+using Refusal = std::optional<std::string>;
+
+namespace {
+
+class Reader {
+public:
+  Reader(kern::KernelOp kernel, MatmulKernel &into)
+      : kernel(kernel), into(into), slots(codegen::getSlots(kernel)) {}
+
+  Refusal read();
+
+private:
+  Refusal readLinear(moe::LinearOp linear);
+  Refusal readOp(Operation &op);
+  Refusal readParts(Value gate, Value up);
+  Refusal readAdd(moe::AddOp add);
+  Refusal readQuantize(moe::QuantizeOp quantize);
+  Refusal readYields();
+  Refusal readMatrix(mlir::Type type, unsigned value, EpilogueSpec::Matrix &matrix);
+
+  /// The first slot of argument or (counted on) result `value`.
+  unsigned getSlot(unsigned value) const {
+    return llvm::find_if(slots, [&](const codegen::Slot &slot) { return slot.value == value; }) -
+           slots.begin();
+  }
+
+  kern::KernelOp kernel;
+  MatmulKernel &into;
+  SmallVector<codegen::Slot> slots;
+  moe::LinearOp linear;
+  Value last;      // unquantized
+  Value quantized; // of it
+};
+
+} // namespace
+
+/// Whether `type` is E4M3 with an f32 scale for each block of these sizes.
+static bool hasScheme(Type type, int64_t rows, int64_t columns) {
+  auto tensor = dyn_cast<moe::QTensorType>(type);
+  if (!tensor)
+    return false;
+  auto scheme = tensor.getScheme();
+  return isa<Float8E4M3FNType>(scheme.getStorage()) && scheme.getScale().isF32() &&
+         scheme.getBlock() == ArrayRef<int64_t>{rows, columns};
+}
+
+Refusal Reader::read() {
+  if (kernel.getHero() != kern::Hero::Matmul)
+    return "its hero is no matrix product";
+  if (kernel.getNumCounters())
+    return "its tiles share counters";
+  for (Operation &op : kernel.getBody().front().without_terminator()) {
+    auto product = dyn_cast<moe::LinearOp>(op);
+    if (auto refusal = product ? readLinear(product) : readOp(op))
+      return refusal;
+  }
+  if (!linear)
+    return "it has no moe.linear";
+  into.numSlots = slots.size();
+  if (auto refusal = readYields())
+    return refusal;
+  return into.problem.refuse();
+}
+
+Refusal Reader::readLinear(moe::LinearOp op) {
+  if (linear)
+    return "it has two products";
+  if (op.getBias())
+    return "its product has a bias";
+  linear = op;
+  last = op.getResult();
+  auto x = dyn_cast<BlockArgument>(op.getX()), w = dyn_cast<BlockArgument>(op.getWeight());
+  if (!x || !w)
+    return "what feeds its product is computed in the kernel";
+  if (!hasScheme(x.getType(), 1, 128) || !hasScheme(w.getType(), 128, 128))
+    return "its operands are not E4M3 with f32 scales per 1x128 and 128x128";
+  auto [dim, multiplier] = codegen::getRows(kernel);
+  if (dim == kern::Dim::One)
+    return "its row count is static";
+  ArrayRef<int64_t> shape = moe::getShape(w.getType());
+  auto &problem = into.problem;
+  problem.xCodes = getSlot(x.getArgNumber());
+  problem.xScales = problem.xCodes + 1;
+  problem.wCodes = getSlot(w.getArgNumber());
+  problem.wScales = problem.wCodes + 1;
+  problem.rowsDim = static_cast<unsigned>(dim);
+  problem.rowsMultiplier = multiplier;
+  problem.weightRows = problem.columns = shape[0];
+  problem.k = shape[1];
+  if (kernel.getRowStrides()[x.getArgNumber()] != problem.k)
+    return "x is a view of some columns";
+  into.epilogue.columns = problem.columns;
+  return std::nullopt;
+}
+
+Refusal Reader::readOp(Operation &op) {
+  if (!linear)
+    return (op.getName().getStringRef() + " stands before its product").str();
+  if (isa<moe::SliceOp, moe::DeinterleaveOp>(op)) {
+    if (op.getOperand(0) == linear.getResult())
+      return std::nullopt; // moe.swiglu looks at it
+    return "it slices something else than its product";
+  }
+  if (auto swiglu = dyn_cast<moe::SwigluOp>(op)) {
+    if (last != linear.getResult() || into.epilogue.gated)
+      return "moe.swiglu is not what follows the product";
+    last = swiglu.getResult();
+    return readParts(swiglu.getGate(), swiglu.getUp());
+  }
+  if (auto add = dyn_cast<moe::AddOp>(op))
+    return readAdd(add);
+  if (auto quantize = dyn_cast<moe::QuantizeOp>(op))
+    return readQuantize(quantize);
+  return (op.getName().getStringRef() + " cannot follow an FP8 product").str();
+}
+
+/// Gates are the first half of the product's columns, or lie in turn with what they gate.
+Refusal Reader::readParts(Value gate, Value up) {
+  auto &problem = into.problem;
+  into.epilogue.gated = true;
+  problem.columns = into.epilogue.columns = problem.weightRows / 2;
+  if (auto parts = gate.getDefiningOp<moe::DeinterleaveOp>()) {
+    problem.interleave = parts.getBlock();
+    if (parts.getNumResults() == 2 && gate == parts->getResult(0) && up == parts->getResult(1) &&
+        problem.columns % problem.interleave == 0)
+      return std::nullopt;
+    return "gates and what they gate lie in turn in uneven blocks";
+  }
+  auto gates = gate.getDefiningOp<moe::SliceOp>(), ups = up.getDefiningOp<moe::SliceOp>();
+  if (gates && ups && gates.getOffset() == 0 && int64_t(ups.getOffset()) == problem.columns)
+    return std::nullopt;
+  return "moe.swiglu is not applied to the two halves of the product";
+}
+
+Refusal Reader::readAdd(moe::AddOp add) {
+  Value other = add.getLhs() == last ? add.getRhs() : add.getLhs();
+  if (add.getLhs() != last && add.getRhs() != last)
+    return "moe.add does not add to the product";
+  auto argument = dyn_cast<BlockArgument>(other);
+  if (!argument)
+    return "moe.add adds a value that the kernel computes";
+  last = add.getResult();
+  EpilogueSpec::Matrix matrix;
+  if (auto refusal = readMatrix(argument.getType(), argument.getArgNumber(), matrix))
+    return refusal;
+  into.epilogue.addends.push_back(matrix);
+  return std::nullopt;
+}
+
+Refusal Reader::readQuantize(moe::QuantizeOp quantize) {
+  if (quantize.getX() != last || quantized)
+    return "moe.quantize is not applied to the last value";
+  if (!hasScheme(quantize.getType(), 1, 128))
+    return "it quantizes to something else than E4M3 with f32 scales per 1x128";
+  if (into.epilogue.columns % 128)
+    return "N = " + std::to_string(into.epilogue.columns) + " ends inside a quantization block";
+  quantized = quantize.getResult();
+  return std::nullopt;
+}
+
+/// A matrix of the results' shape.
+Refusal Reader::readMatrix(mlir::Type type, unsigned value, EpilogueSpec::Matrix &matrix) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  bool isFloat = tensor && tensor.getElementType().isF32();
+  if (!isFloat && !(tensor && tensor.getElementType().isBF16()))
+    return "a matrix behind the product is neither f32 nor bf16";
+  int64_t rowBytes = kernel.getRowStrides()[value] * (isFloat ? 4 : 2);
+  if (rowBytes % 16)
+    return "rows of a matrix behind the product do not begin on 16 bytes";
+  matrix = {getSlot(value), isFloat ? Element::Float32 : Element::BFloat16, rowBytes};
+  return std::nullopt;
+}
+
+Refusal Reader::readYields() {
+  unsigned numArguments = kernel.getNumArguments();
+  for (auto [i, yielded] : llvm::enumerate(kernel.getYielded())) {
+    unsigned value = numArguments + i;
+    if (yielded == quantized) {
+      int64_t columns = into.epilogue.columns;
+      if (into.epilogue.quantized)
+        return "it yields its codes twice";
+      if (kernel.getRowStrides()[value] != columns)
+        return "its codes are a view of some columns";
+      into.epilogue.quantized =
+          EpilogueSpec::Quantized{getSlot(value), getSlot(value) + 1, columns, columns / 128 * 4};
+      continue;
+    }
+    if (yielded != last)
+      return "it yields something else than its last value";
+    EpilogueSpec::Matrix matrix;
+    if (auto refusal = readMatrix(yielded.getType(), value, matrix))
+      return refusal;
+    into.epilogue.stores.push_back(matrix);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> moec::hopper::readMatmul(kern::KernelOp kernel, MatmulKernel &into) {
+  return Reader(kernel, into).read();
+}
+
+int64_t moec::hopper::getMostRows(kern::KernelOp kernel, int64_t otherwise) {
+  auto module = kernel->getParentOfType<ModuleOp>();
+  auto [dim, multiplier] = codegen::getRows(kernel);
+  int64_t most = 0;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto bounds = function->getAttrOfType<kern::BoundsAttr>("kern.bounds");
+    if (!bounds)
+      continue;
+    function.walk([&, dim = dim, multiplier = multiplier](kern::LaunchOp launch) {
+      if (launch.getKernel() == kernel.getSymName())
+        most = std::max<int64_t>(most, bounds.getSizes()[static_cast<unsigned>(dim)] * multiplier);
+    });
+  }
+  return most ? most : otherwise;
+}

@@ -1,0 +1,29 @@
+// From a kernel's body to what the FP8 products of this folder compute, or why they cannot.
+#pragma once
+
+#include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
+#include "dialects/kern/KernDialect.h"
+
+#include <optional>
+#include <string>
+
+namespace moec::hopper {
+
+struct MatmulKernel {
+  BlockScaledProblem problem;
+  EpilogueSpec epilogue;
+  unsigned numSlots = 0;
+};
+
+/// Fills `into` from the body of `kernel`, a moe.linear of E4M3 [1, 128] by E4M3 [128, 128]
+/// followed by
+///   moe.slice, moe.slice | moe.deinterleave, then moe.swiglu   of gates and what they gate,
+///   moe.add                                                    of arguments,
+///   moe.quantize [1, 128]                                      of the last value,
+/// or says why it is not such a kernel.
+std::optional<std::string> readMatmul(kern::KernelOp kernel, MatmulKernel &into);
+
+/// The most rows of `kernel`'s results in the programs that launch it; `otherwise` when none says.
+int64_t getMostRows(kern::KernelOp kernel, int64_t otherwise);
+
+} // namespace moec::hopper

@@ -1,0 +1,21 @@
+// Divides a block's warpgroups (128 threads each): the first ones compute, the last one brings
+// their operands with the copy engine. Registers are given to those who need them.
+#pragma once
+
+#include "codegen/target/nvidia/hopper/Instructions.h"
+
+namespace moec::hopper {
+
+struct WarpRoles {
+  int64_t consumers = 2; // warpgroups that compute
+
+  int64_t getThreads() const { return 128 * (consumers + 1); }
+  /// Warps that compute: they release the buffers of a ring.
+  int64_t getConsumerWarps() const { return 4 * consumers; }
+
+  /// `produce` runs in one thread, `consume(warpgroup)` in all of the others.
+  void split(Builder &b, llvm::function_ref<void()> produce,
+             llvm::function_ref<void(Int warpgroup)> consume) const;
+};
+
+} // namespace moec::hopper

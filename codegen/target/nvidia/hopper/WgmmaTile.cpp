@@ -1,0 +1,45 @@
+#include "codegen/target/nvidia/hopper/WgmmaTile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace moec::hopper;
+
+static Value makeWide(moec::hopper::Builder &b, int64_t x) {
+  return arith::ConstantIntOp::create(b, x, 64);
+}
+
+// Bits: address / 16; 16: leading offset (unused here, 1); 32: bytes between groups of 8 rows / 16;
+// 62: 128-byte swizzle.
+Value WgmmaTile::describe(const Shared &place) const {
+  constexpr int64_t kLayout = (1ll << 62) | (64ll << 32) | (1ll << 16);
+  return arith::AddIOp::create(*b, toWide(place.getAddress() >> 4), makeWide(*b, kLayout));
+}
+
+Value WgmmaTile::add(Value descriptor, int64_t units) const {
+  return units ? arith::AddIOp::create(*b, descriptor, makeWide(*b, units)).getResult()
+               : descriptor;
+}
+
+Value WgmmaTile::skipRows(Value descriptor, int64_t rows) const {
+  return add(descriptor, rows * kRowBytes / 16);
+}
+
+Value WgmmaTile::start(Value x, Value w, ValueRange before) const {
+  fenceProducts(*b);
+  Value sums;
+  if (before.empty()) {
+    Values undefined(columns / 2, makeUndefined(*b, b->getF32Type()));
+    sums = makeUndefined(*b, makeStruct(*b, undefined).getType());
+  } else {
+    sums = makeStruct(*b, before);
+  }
+  for (int64_t step = 0; step < 4; ++step) // of 32 bytes
+    sums = multiply(*b, type, columns, add(x, 2 * step), add(w, 2 * step), sums, step != 0);
+  commitProducts(*b);
+  return sums;
+}
+
+Values WgmmaTile::wait(Value sums, unsigned pending) const {
+  return waitProducts(*b, pending, getMembers(*b, sums));
+}
