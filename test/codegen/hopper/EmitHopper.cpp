@@ -74,14 +74,14 @@ static void emitRing(KernelFrame &frame) {
   WarpRoles{1}.split(
       b,
       [&] {
-        forLoop(
-            Int(b, 0), steps, Int(b, 1), ring.getFillerStart().getValues(),
-            [&](Int i, mlir::ValueRange carried) {
-              auto at = ring.getPosition(carried);
-              ring.beginFill(at, 64 * 128);
-              copyBox(ring.getBuffer(at), map, {Int(b, 0).value, (i * 64).value}, ring.getFull(at));
-              return ring.advance(at).getValues();
-            });
+        forLoop(Int(b, 0), steps, Int(b, 1), ring.getFillerStart().getValues(),
+                [&](Int i, mlir::ValueRange carried) {
+                  auto at = ring.getPosition(carried);
+                  ring.beginFill(at, 64 * 128);
+                  copyBox(ring.getBuffer(at), map, {Int(b, 0).value, (i * 64).value},
+                          ring.getFull(at));
+                  return ring.advance(at).getValues();
+                });
       },
       [&](Int) {
         Int thread = getThread(b);

@@ -158,8 +158,7 @@ private:
 void Kernel::emit() {
   addMaps();
   start();
-  roles.split(
-      b, [&] { produce(); }, [&](Int warpgroup) { consume(warpgroup); });
+  roles.split(b, [&] { produce(); }, [&](Int warpgroup) { consume(warpgroup); });
 }
 
 void Kernel::addMaps() {
@@ -381,8 +380,7 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, const WeightScales &weightS
 void Kernel::finishTile(const Place &place, mlir::ValueRange sums) {
   if (tile.split == 1)
     return storeTile(place, sums);
-  ifThen(
-      rank == 0, [&] { storeTile(place, gather(sums)); }, [&] { send(sums); });
+  ifThen(rank == 0, [&] { storeTile(place, gather(sums)); }, [&] { send(sums); });
 }
 
 /// Where register quad `quad` of the sums of block `from` of the cluster lies.
