@@ -51,6 +51,7 @@ Expected<KeyValues> moec::bundle::listTextFiles(const Checkpoint &checkpoint) {
   add("generation_config.json", checkpoint.generationConfig());
   add("tokenizer.json", checkpoint.tokenizer());
   add("tokenizer_config.json", checkpoint.tokenizerConfig());
+  add("chat_template.jinja", checkpoint.chatTemplate());
   return files;
 }
 

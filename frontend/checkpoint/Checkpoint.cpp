@@ -68,6 +68,7 @@ Error Checkpoint::openOptionalTexts() {
       {"generation_config.json", generationText, configLimit},
       {"tokenizer.json", tokenizerText, tokenizerLimit},
       {"tokenizer_config.json", tokenizerConfigText, configLimit},
+      {"chat_template.jinja", chatTemplateText, configLimit},
   };
   for (auto &entry : optional) {
     std::string path = joined(root, entry.name);

@@ -3,7 +3,8 @@
 //   config.json                    required
 //   model.safetensors              the weights in one file, or
 //   model.safetensors.index.json   a map from tensor to shard, and the shards
-//   generation_config.json, tokenizer.json, tokenizer_config.json   optional
+//   generation_config.json, tokenizer.json, tokenizer_config.json,
+//   chat_template.jinja            optional
 //
 // The index and the shards must agree exactly. A folder without weights, or a
 // path to a config.json, opens as a checkpoint without weights.
@@ -44,6 +45,7 @@ public:
   const std::optional<std::string> &generationConfig() const { return generationText; }
   const std::optional<std::string> &tokenizer() const { return tokenizerText; }
   const std::optional<std::string> &tokenizerConfig() const { return tokenizerConfigText; }
+  const std::optional<std::string> &chatTemplate() const { return chatTemplateText; }
 
   bool hasWeights() const { return !files.empty(); }
   const std::vector<std::unique_ptr<SafeTensorsFile>> &shards() const { return files; }
@@ -62,7 +64,7 @@ private:
   std::string root, configFile;
   Json configJson;
   std::string modelTypeName;
-  std::optional<std::string> generationText, tokenizerText, tokenizerConfigText;
+  std::optional<std::string> generationText, tokenizerText, tokenizerConfigText, chatTemplateText;
   std::vector<std::unique_ptr<SafeTensorsFile>> files;
   llvm::StringMap<TensorRef> tensors;
 };

@@ -8,11 +8,14 @@ namespace moec::rt {
 using text::TextError;
 
 ModelText::ModelText(const BundleFile &bundle)
-    : path(bundle.path()), configJson(bundle.textFile("tokenizer_config.json")) {
+    : path(bundle.path()), configJson(bundle.textFile("tokenizer_config.json")),
+      templateFile(bundle.textFile("chat_template.jinja")) {
   std::string_view json = bundle.textFile("tokenizer.json");
   if (json.empty())
     fail(ErrorKind::Argument, "bundle '", path,
-         "' carries no tokenizer.json; give token ids with --tokens");
+         "' carries no tokenizer.json; give token ids with --tokens, or compile from a folder that "
+         "has one (tokenizer.model and tiktoken.model are not read: convert them with "
+         "transformers)");
   try {
     tokens = text::Tokenizer::fromJson(json, configJson);
   } catch (const TextError &error) {
@@ -32,12 +35,14 @@ std::vector<int32_t> ModelText::encode(std::string_view text, bool addSpecial) c
   }
 }
 
-std::string ModelText::renderChat(const std::vector<text::ChatMessage> &messages) const {
+std::string ModelText::renderChat(const std::vector<text::ChatMessage> &messages,
+                                  const text::RenderOptions &options) const {
   try {
+    std::unique_lock lock(chatMutex);
     if (!chat)
-      chat = text::ChatTemplate::fromConfig(configJson);
-    return chat->render(messages, /*addGenerationPrompt=*/true, tokens->bosToken(),
-                        tokens->eosToken());
+      chat = text::ChatTemplate::fromFiles(configJson, templateFile);
+    lock.unlock();
+    return chat->render(messages, options);
   } catch (const TextError &error) {
     fail(ErrorKind::Argument, "bundle '", path, "': ", error.what(),
          "; give the whole prompt with --prompt");

@@ -5,6 +5,7 @@
 #include "runtime/core/ModelText.h"
 #include "runtime/core/Sampler.h"
 #include "runtime/core/Session.h"
+#include "runtime/text/Reasoning.h"
 
 #include <algorithm>
 #include <mutex>
@@ -93,6 +94,18 @@ void store(const Values &values, T *out, size_t capacity, size_t *count) {
   std::copy(values.begin(), values.end(), out);
 }
 
+std::vector<text::ChatMessage> chatMessages(const moert_chat_message *messages, size_t count) {
+  std::vector<text::ChatMessage> list;
+  for (size_t i = 0; i < count; ++i) {
+    need(messages[i].role, "a message's role");
+    need(messages[i].content, "a message's content");
+    list.push_back({messages[i].role, messages[i].content});
+    if (messages[i].reasoning)
+      list.back().reasoning = messages[i].reasoning;
+  }
+  return list;
+}
+
 } // namespace
 
 extern "C" {
@@ -147,6 +160,26 @@ moert_status moert_detokenize(const moert_model *model, const int32_t *ids, size
     std::string out =
         model->text().tokenizer().decode(std::vector<int32_t>(ids, ids + count), skip_special);
     store(out, text, capacity, bytes);
+  });
+}
+
+moert_status moert_render_chat(const moert_model *model, const moert_chat_message *messages,
+                               size_t count, const moert_chat_params *params, char *text,
+                               size_t capacity, size_t *bytes, int *opens_reasoning) {
+  return guarded([&] {
+    need(model, "model");
+    if (count)
+      need(messages, "messages");
+    moec::rt::text::RenderOptions options;
+    if (params) {
+      options.addGenerationPrompt = !params->keep_turn_closed;
+      if (params->thinking)
+        options.thinking = params->thinking > 0;
+    }
+    std::string prompt = model->text().renderChat(chatMessages(messages, count), options);
+    store(prompt, text, capacity, bytes);
+    if (opens_reasoning)
+      *opens_reasoning = moec::rt::text::ReasoningSplitter::promptOpensReasoning(prompt);
   });
 }
 

@@ -83,6 +83,26 @@ moert_status moert_tokenize(const moert_model *model, const char *text, size_t b
 moert_status moert_detokenize(const moert_model *model, const int32_t *ids, size_t count,
                               int skip_special, char *text, size_t capacity, size_t *bytes);
 
+typedef struct moert_chat_message { /* UTF-8, terminated */
+  const char *role;                 /* "system", "user", "assistant" */
+  const char *content;              /* of an assistant that reasoned: its answer alone */
+  const char *reasoning;            /* what an assistant thought before it; NULL: nothing */
+} moert_chat_message;
+
+typedef struct moert_chat_params {
+  int keep_turn_closed; /* nonzero: the prompt does not begin the assistant's turn */
+  int thinking;         /* 0: as the template has it; 1: on; -1: off, where it can */
+} moert_chat_params;
+
+/* The prompt for a conversation by the model's chat template, not terminated;
+ * tokenize it without add_special. `params` may be NULL. Stores its length in
+ * *bytes; when it exceeds `capacity`, stores no text and returns
+ * MOERT_ERROR_CAPACITY. *opens_reasoning (may be NULL) tells whether the prompt
+ * ends inside "<think>", so that the answer begins with reasoning. */
+moert_status moert_render_chat(const moert_model *model, const moert_chat_message *messages,
+                               size_t count, const moert_chat_params *params, char *text,
+                               size_t capacity, size_t *bytes, int *opens_reasoning);
+
 /* ---- sessions ---- */
 
 typedef struct moert_session_params {

@@ -55,17 +55,24 @@ int32_t AddedTokens::Trie::longestAt(std::string_view text) const {
   return found;
 }
 
-void AddedTokens::add(AddedToken token) {
+void AddedTokens::add(AddedToken token, const Normalizer &normalizer) {
+  if (token.normalized)
+    token.content = normalizer.apply(token.content);
+  if (token.content.empty()) // nothing in a text looks like it
+    return;
   Trie &trie = token.normalized ? normalized : raw;
   trie.insert(token.content, int32_t(tokens.size()));
   tokens.push_back(std::move(token));
 }
 
-void AddedTokens::splitRound(const Trie &trie, std::string_view text,
-                             std::vector<TextSpan> &spans) const {
+void AddedTokens::splitRound(const Trie &trie, TextSpan whole, std::vector<TextSpan> &spans) const {
+  std::string_view text = whole.text;
+  auto emit = [&](size_t begin, size_t end, int32_t id) {
+    spans.push_back({text.substr(begin, end - begin), id, whole.atStart && begin == 0});
+  };
   auto emitText = [&](size_t begin, size_t end) {
     if (begin < end)
-      spans.push_back({text.substr(begin, end - begin)});
+      emit(begin, end, -1);
   };
   size_t done = 0; // everything before is in `spans`
   size_t at = 0;   // where to look for the next token
@@ -86,22 +93,26 @@ void AddedTokens::splitRound(const Trie &trie, std::string_view text,
     if (token.rstrip)
       end += runAtStart(text.substr(end), isWhiteSpace);
     emitText(done, begin);
-    spans.push_back({text.substr(begin, end - begin), token.id});
+    emit(begin, end, token.id);
     done = at = end;
   }
   emitText(done, text.size());
 }
 
-std::vector<TextSpan> AddedTokens::split(std::string_view text) const {
-  std::vector<TextSpan> rough, spans;
-  splitRound(raw, text, rough);
-  for (const TextSpan &span : rough) {
-    if (span.id >= 0)
-      spans.push_back(span);
-    else
-      splitRound(normalized, span.text, spans);
+SplitText AddedTokens::split(std::string_view text, const Normalizer &normalizer) const {
+  std::vector<TextSpan> rough;
+  splitRound(raw, {text, -1, true}, rough);
+  SplitText result;
+  for (TextSpan &span : rough) {
+    if (span.id >= 0) {
+      result.spans.push_back(span);
+      continue;
+    }
+    if (!normalizer.isIdentity())
+      span.text = result.normalized.emplace_back(normalizer.apply(span.text));
+    splitRound(normalized, span, result.spans);
   }
-  return spans;
+  return result;
 }
 
 } // namespace moec::rt::text

@@ -1,10 +1,13 @@
 // Added tokens: strings that are found in the text before anything else and
 // become one token each, such as "<｜User｜>". As Hugging Face does it: first
-// those that are not "normalized", then, in what is left, the others; at one
-// place the longest wins.
+// those that are not "normalized"; what is left goes through the normalizer,
+// and there the others are found; at one place the longest wins.
 #pragma once
 
+#include "runtime/text/Normalizer.h"
+
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,7 +19,7 @@ struct AddedToken {
   int32_t id = 0;
   std::string content;
   bool special = false;    // left out by decode(skipSpecial)
-  bool normalized = false; // matched in the second round
+  bool normalized = false; // matched in normalized text, itself normalized
   bool lstrip = false;     // also takes the white space before it
   bool rstrip = false;     // also takes the white space after it
   bool singleWord = false; // only between characters that are no word's
@@ -26,16 +29,23 @@ struct AddedToken {
 struct TextSpan {
   std::string_view text;
   int32_t id = -1;
+  bool atStart = false; // nothing stands before it
+};
+
+// The spans of a text, in order, none empty but a token's.
+struct SplitText {
+  std::vector<TextSpan> spans;
+  std::deque<std::string> normalized; // what the views look at, if not the text
 };
 
 class AddedTokens {
 public:
   static constexpr size_t maxContentBytes = 512;
 
-  void add(AddedToken token);
+  void add(AddedToken token, const Normalizer &normalizer);
 
-  // Cuts valid UTF-8 text into spans, in order, none empty but a token's.
-  std::vector<TextSpan> split(std::string_view text) const;
+  // `text` is valid UTF-8 and outlives the result.
+  SplitText split(std::string_view text, const Normalizer &normalizer) const;
 
 private:
   // The contents of one round as a byte trie.
@@ -52,7 +62,7 @@ private:
     bool first[256] = {};
   };
 
-  void splitRound(const Trie &trie, std::string_view text, std::vector<TextSpan> &spans) const;
+  void splitRound(const Trie &trie, TextSpan whole, std::vector<TextSpan> &spans) const;
 
   std::vector<AddedToken> tokens;
   Trie raw, normalized;

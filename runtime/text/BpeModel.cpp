@@ -1,6 +1,7 @@
 #include "runtime/text/BpeModel.h"
 #include "runtime/text/ByteAlphabet.h"
 #include "runtime/text/TextError.h"
+#include "runtime/text/TokenDecoder.h"
 #include "runtime/text/Utf8.h"
 
 #include <algorithm>
@@ -21,19 +22,25 @@ BpeModel BpeModel::fromJson(const JsonView &model) {
     model.at("type").unsupported("\"BPE\"");
   if (model.has("dropout") && model.at("dropout").raw() != Json(0.0))
     model.at("dropout").unsupported("null");
-  model.allowOnly("unk_token", nullptr);
   model.allowOnly("continuing_subword_prefix", "");
   model.allowOnly("end_of_word_suffix", "");
-  model.allowOnly("byte_fallback", false);
 
   BpeModel result;
+  result.byteFallback = model.boolOr("byte_fallback", false);
+  // With a token for each byte nothing is ever unknown.
+  if (!result.byteFallback)
+    model.allowOnly("unk_token", nullptr);
   result.readVocab(model.at("vocab"));
+  result.readBytes(model.at("vocab"));
   result.readMerges(model.at("merges"));
   result.ignoreMerges = model.boolOr("ignore_merges", false);
   if (result.ignoreMerges)
-    for (const auto &[spelling, id] : result.idOfSpelling)
-      if (auto bytes = bytesOfSpelling(spelling))
+    for (const auto &[spelling, id] : result.idOfSpelling) {
+      if (result.byteFallback)
+        result.idOfBytes.emplace(spelling, id);
+      else if (auto bytes = bytesOfSpelling(spelling))
         result.idOfBytes.emplace(std::move(*bytes), id);
+    }
   return result;
 }
 
@@ -53,15 +60,27 @@ void BpeModel::readVocab(const JsonView &vocab) {
       throw TextError(entry.path() + " is " + std::to_string(id) + ", which '" + *other->second +
                       "' has already");
   }
+}
+
+// The tokens that merging begins with.
+void BpeModel::readBytes(const JsonView &vocab) {
   for (int byte = 0; byte < 256; ++byte) {
-    std::string spelling;
-    appendUtf8(spelling, byteLevelChar(static_cast<unsigned char>(byte)));
+    std::string spelling = byteFallback ? fallbackToken(static_cast<unsigned char>(byte))
+                                        : spellingOfBytes(std::string(1, char(byte)));
     auto entry = idOfSpelling.find(spelling);
     if (entry == idOfSpelling.end())
       throw TextError(vocab.path() + " has no token '" + spelling + "' for byte " +
-                      std::to_string(byte) + "; a byte-level vocabulary holds all 256");
+                      std::to_string(byte) + "; a vocabulary " +
+                      (byteFallback ? "with byte_fallback" : "of the byte level") +
+                      " holds all 256");
     idOfByte[byte] = entry->second;
   }
+  if (!byteFallback)
+    return;
+  for (const auto &[spelling, id] : idOfSpelling)
+    if (Utf8Step step = spelling.empty() ? Utf8Step{} : utf8Step(spelling);
+        step.kind == Utf8Step::Valid && step.length == spelling.size())
+      idOfChar.emplace(step.codePoint, id);
 }
 
 // Each merge is "left right" or ["left", "right"]; its place is its rank.
@@ -164,6 +183,31 @@ void BpeModel::mergeAll(Scratch &scratch) const {
   }
 }
 
+void BpeModel::addSymbols(std::string_view word, Scratch &scratch) const {
+  auto &symbols = scratch.symbols;
+  auto add = [&](int32_t id) {
+    uint32_t place = uint32_t(symbols.size());
+    symbols.push_back({id, place == 0 ? Scratch::none : place - 1, place + 1});
+  };
+  while (!word.empty()) {
+    size_t length = 1;
+    auto known = idOfChar.end();
+    if (byteFallback) {
+      Utf8Step step = utf8Step(word);
+      length = step.length;
+      known = idOfChar.find(step.codePoint);
+    }
+    if (known != idOfChar.end())
+      add(known->second);
+    else
+      for (char byte : word.substr(0, length))
+        add(idOfByte[static_cast<unsigned char>(byte)]);
+    word.remove_prefix(length);
+  }
+  if (!symbols.empty())
+    symbols.back().next = Scratch::none;
+}
+
 void BpeModel::encodeWord(std::string_view word, std::vector<int32_t> &ids) const {
   if (ignoreMerges) {
     auto whole = idOfBytes.find(std::string(word));
@@ -173,12 +217,8 @@ void BpeModel::encodeWord(std::string_view word, std::vector<int32_t> &ids) cons
     }
   }
   Scratch scratch;
-  uint32_t count = uint32_t(word.size());
-  scratch.symbols.reserve(count);
-  for (uint32_t i = 0; i < count; ++i)
-    scratch.symbols.push_back({idOfByte[static_cast<unsigned char>(word[i])],
-                               i == 0 ? Scratch::none : i - 1,
-                               i + 1 == count ? Scratch::none : i + 1});
+  scratch.symbols.reserve(word.size());
+  addSymbols(word, scratch);
   mergeAll(scratch);
   for (const Scratch::Symbol &symbol : scratch.symbols)
     if (symbol.id >= 0)

@@ -1,6 +1,7 @@
-// Byte-level byte-pair encoding: the vocabulary and the ranked merges of a
-// tokenizer.json "model", and the merge loop. A word of n bytes takes
-// O(n log n) whatever its shape.
+// Byte-pair encoding: the vocabulary and the ranked merges of a tokenizer.json
+// "model", and the merge loop. Merging begins at bytes, or, with byte_fallback,
+// at characters, of which those that the vocabulary lacks become bytes. A word
+// of n bytes takes O(n log n) whatever its shape.
 #pragma once
 
 #include "runtime/text/JsonView.h"
@@ -20,10 +21,14 @@ public:
 
   static BpeModel fromJson(const JsonView &model);
 
-  // Appends the tokens of one pre-tokenized word, given as raw bytes.
+  // False: characters, with bytes as a fallback.
+  bool isByteLevel() const { return !byteFallback; }
+
+  // Appends the tokens of one pre-tokenized word, given as raw bytes (valid
+  // UTF-8 with byte_fallback).
   void encodeWord(std::string_view word, std::vector<int32_t> &ids) const;
 
-  // Spelling (in the byte alphabet) -> id.
+  // Spelling as in the file (" a" is "Ġa" or "▁a") -> id.
   const std::unordered_map<std::string, int32_t> &vocab() const { return idOfSpelling; }
 
 private:
@@ -34,17 +39,21 @@ private:
   struct Scratch;
 
   void readVocab(const JsonView &vocab);
+  void readBytes(const JsonView &vocab);
   void readMerges(const JsonView &merges);
   void addMerge(const JsonView &at, const std::string &left, const std::string &right,
                 uint32_t rank);
   const Merge *mergeOf(int32_t left, int32_t right) const;
   void mergeAll(Scratch &scratch) const;
+  void addSymbols(std::string_view word, Scratch &scratch) const;
 
   std::unordered_map<std::string, int32_t> idOfSpelling;
   std::unordered_map<std::string, int32_t> idOfBytes; // only if ignoreMerges
+  std::unordered_map<char32_t, int32_t> idOfChar;     // only if byteFallback
   std::array<int32_t, 256> idOfByte{};
   std::unordered_map<uint64_t, Merge> merges; // left id << 32 | right id
   bool ignoreMerges = false;                  // a word that is a token is not merged up to it
+  bool byteFallback = false;
 };
 
 } // namespace moec::rt::text

@@ -123,4 +123,11 @@ void JsonView::allowOnly(const char *key, const Json &only) const {
     at(key).unsupported("null or " + only.dump());
 }
 
+std::string specialTokenName(const JsonView &config, const char *key) {
+  if (!config.has(key))
+    return "";
+  JsonView value = config.at(key);
+  return value.raw().is_object() ? value.at("content").asString() : value.asString();
+}
+
 } // namespace moec::rt::text

@@ -48,4 +48,8 @@ private:
   std::string where;
 };
 
+// The spelling of a special token in tokenizer_config.json: a string, or an
+// object with "content"; empty if it names none.
+std::string specialTokenName(const JsonView &config, const char *key);
+
 } // namespace moec::rt::text

@@ -1,5 +1,7 @@
 #include "runtime/text/PreTokenizer.h"
+#include "runtime/text/Normalizer.h"
 #include "runtime/text/TextError.h"
+#include "runtime/text/Utf8.h"
 
 #include <cctype>
 
@@ -27,8 +29,13 @@ std::string escapedLiteral(const std::string &text) {
 PreTokenizer PreTokenizer::fromJson(const JsonView &json) {
   PreTokenizer result;
   if (json.isNull())
-    json.unsupported("a Sequence that ends in ByteLevel, or ByteLevel");
-  if (json.at("type").asString() == "Sequence") {
+    return result;
+  const std::string &type = json.at("type").asString();
+  if (type == "Metaspace") {
+    result.readMetaspace(json);
+    return result;
+  }
+  if (type == "Sequence") {
     JsonView list = json.at("pretokenizers");
     list.requireArray();
     for (size_t i = 0; i < list.size(); ++i)
@@ -37,8 +44,8 @@ PreTokenizer PreTokenizer::fromJson(const JsonView &json) {
     result.addStage(json);
   }
   if (!result.byteLevelSeen)
-    throw TextError(json.path() + " has no ByteLevel; only byte-level "
-                                  "tokenizers are supported");
+    throw TextError(json.path() + " has no ByteLevel; supported: a Sequence that ends in "
+                                  "ByteLevel, ByteLevel, Metaspace, null");
   return result;
 }
 
@@ -85,6 +92,31 @@ void PreTokenizer::addByteLevel(const JsonView &stage) {
                                    "supported together; supported: one of the two");
   if (ownRegex)
     stages.emplace_back(gpt2Pattern, stage.path());
+}
+
+void PreTokenizer::readMetaspace(const JsonView &metaspace) {
+  spaceMark = metaspace.at("replacement").asString();
+  if (spaceMark.empty() || utf8Step(spaceMark).length != spaceMark.size())
+    metaspace.at("replacement").unsupported("one character");
+  std::string scheme = metaspace.stringOr(
+      "prepend_scheme", metaspace.boolOr("add_prefix_space", true) ? "always" : "never");
+  if (scheme == "never")
+    markInFront = Never;
+  else if (scheme == "first")
+    markInFront = First;
+  else if (scheme != "always")
+    metaspace.at("prepend_scheme").unsupported("\"always\", \"first\", \"never\"");
+  std::string mark = escapedLiteral(spaceMark);
+  if (metaspace.boolOr("split", true)) // each mark begins a word
+    stages.emplace_back(mark + "[^" + mark + "]*", metaspace.path());
+}
+
+std::string PreTokenizer::rewrite(std::string_view text, bool atStart) const {
+  std::string out = replaceAll(text, " ", spaceMark);
+  bool inFront = markInFront == Always || (markInFront == First && atStart);
+  if (inFront && !out.starts_with(spaceMark))
+    out.insert(0, spaceMark);
+  return out;
 }
 
 std::vector<std::string_view> PreTokenizer::split(std::string_view text,

@@ -92,4 +92,12 @@ ReasoningPiece ReasoningSplitter::finish() {
   return out;
 }
 
+ReasoningPiece splitReasoning(std::string_view text, bool openedByPrompt) {
+  ReasoningSplitter splitter(openedByPrompt);
+  ReasoningPiece all = splitter.push(text), rest = splitter.finish();
+  all.reasoning += rest.reasoning;
+  all.answer += rest.answer;
+  return all;
+}
+
 } // namespace moec::rt::text

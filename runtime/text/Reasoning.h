@@ -41,4 +41,7 @@ private:
   std::string held;
 };
 
+// All of a model's text at once.
+ReasoningPiece splitReasoning(std::string_view text, bool openedByPrompt);
+
 } // namespace moec::rt::text

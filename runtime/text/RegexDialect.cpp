@@ -149,18 +149,48 @@ private:
     out.append("\\x{" + digits + "}");
   }
 
+  // [abc], and of intersections [abc&&[def]], which becomes a look ahead.
   void charClass() {
-    size_t start = at;
+    size_t start = at, written = out.size();
+    bool negated = peek(1) == '^';
+    classItems(start);
+    if (startsWith("&&"))
+      return intersection(negated, written);
+    out.push_back(in[at++]);
+  }
+
+  // At the "&&" of a class whose left side is at the end of `out`.
+  void intersection(bool negated, size_t written) {
+    if (negated || peek(2) != '[')
+      refuseIntersection();
+    std::string left = out.substr(written) + "]";
+    out.resize(written);
+    at += 2;
+    classItems(at);
+    if (startsWith("&&"))
+      refuse("&&", "twice in a character class is not supported");
+    std::string right = out.substr(written) + "]";
+    out.resize(written);
+    ++at;
+    if (peek() != ']')
+      refuseIntersection();
+    ++at;
+    out += "(?:(?=" + right + ")" + left + ")";
+  }
+  [[noreturn]] void refuseIntersection() const {
+    refuse("&&", "inside a character class is supported only as [...&&[...]]");
+  }
+
+  // From '[' up to the ']' or "&&" that ends the items; `start` for messages.
+  void classItems(size_t start) {
     out.push_back(in[at++]);
     if (peek() == '^')
       out.push_back(in[at++]);
     if (peek() == ']')
       refuse("[]", "(an empty class) is not supported");
-    while (at < in.size() && in[at] != ']') {
+    while (at < in.size() && in[at] != ']' && !startsWith("&&")) {
       if (in[at] == '[')
         refuse("[", "inside a character class is not supported; escape it");
-      if (startsWith("&&"))
-        refuse("&&", "inside a character class is not supported");
       if (in[at] == '\\')
         escape(/*inClass=*/true);
       else
@@ -170,7 +200,6 @@ private:
       at = start;
       refuse("[", "has no closing bracket");
     }
-    out.push_back(in[at++]);
   }
 
   void group() {

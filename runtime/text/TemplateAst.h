@@ -31,7 +31,7 @@ struct Expr {
     Call,        // name(args, named)
     Method,      // args[0].name(args[1]..., named)
     Filter,      // args[0] | name(args[1]..., named)
-    Test         // args[0] is name
+    Test         // args[0] is name(args[1]...)
   };
   Kind kind;
   int line;
@@ -48,13 +48,17 @@ using Body = std::vector<Statement>;
 
 struct Statement {
   enum Kind {
-    Text,    // text
-    Output,  // exprs[0]
-    If,      // exprs[i] guards bodies[i]; one more body is the else
-    For,     // names in exprs[0] (if exprs[1], may be null): bodies[0],
-             // else bodies[1]
-    Set,     // names[0](.names[1]) = exprs[0]
-    SetBlock // names[0](.names[1]) = what bodies[0] writes
+    Text,     // text
+    Output,   // exprs[0]
+    If,       // exprs[i] guards bodies[i]; one more body is the else
+    For,      // names in exprs[0] (if exprs[1], may be null): bodies[0],
+              // else bodies[1]
+    Set,      // names[0](.names[1]) = exprs[0]
+    SetBlock, // names[0](.names[1]) = what bodies[0] writes
+    Macro,    // names[0](names[1]=exprs[0], ...), defaults may be null: bodies[0]
+    Scope,    // bodies[0], whose variables end with it
+    Break,
+    Continue
   };
   Kind kind;
   int line;

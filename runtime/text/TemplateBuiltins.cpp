@@ -1,9 +1,13 @@
 #include "runtime/text/TemplateBuiltins.h"
 #include "runtime/text/TemplateLexer.h"
+#include "runtime/text/TemplateStrings.h"
 #include "runtime/text/Utf8.h"
 
 #include <algorithm>
+#include <ctime>
+#include <iomanip>
 #include <optional>
+#include <sstream>
 
 namespace moec::rt::text {
 
@@ -54,205 +58,6 @@ int64_t CallArguments::intAt(size_t index) const {
 
 namespace {
 
-enum Sides { Left = 1, Right = 2, Both = 3 };
-
-// Python's strip: of white space, or of the characters in `chars`.
-std::string_view stripped(std::string_view text, Sides sides, const std::string *chars) {
-  if (!chars) {
-    if (sides & Left)
-      text.remove_prefix(runAtStart(text, isPythonSpace));
-    if (sides & Right)
-      text.remove_suffix(runAtEnd(text, isPythonSpace));
-    return text;
-  }
-  auto inChars = [&](std::string_view one) { return chars->find(one) != std::string::npos; };
-  while ((sides & Left) && !text.empty()) {
-    size_t length = utf8Step(text).length;
-    if (!inChars(text.substr(0, length)))
-      break;
-    text.remove_prefix(length);
-  }
-  while ((sides & Right) && !text.empty()) {
-    size_t start = lastCharStart(text);
-    if (!inChars(text.substr(start)))
-      break;
-    text = text.substr(0, start);
-  }
-  return text;
-}
-
-Value strip(std::string_view text, Sides sides, const CallArguments &args, TemplateBudget &budget) {
-  args.expectCount(0, 1);
-  bool noChars = args.positional.empty() || args.positional[0].is(Value::None);
-  const std::string *chars = noChars ? nullptr : &args.stringAt(0);
-  budget.charge(text.size() / 16 * (chars ? chars->size() / 16 + 1 : 1), args.line);
-  return budget.string(std::string(stripped(text, sides, chars)), args.line);
-}
-
-// Case mapping beyond ASCII needs tables that nothing else here needs.
-Value changeCase(std::string text, bool upper, const CallArguments &args, TemplateBudget &budget) {
-  args.expectCount(0, 0);
-  for (char &c : text) {
-    if (static_cast<unsigned char>(c) >= 0x80)
-      templateError(args.line, args.callee + " of text beyond ASCII is not "
-                                             "supported");
-    if (upper ? (c >= 'a' && c <= 'z') : (c >= 'A' && c <= 'Z'))
-      c = char(c ^ 0x20);
-  }
-  return budget.string(std::move(text), args.line);
-}
-
-Value splitAtSpace(std::string_view text, const CallArguments &args, TemplateBudget &budget) {
-  ValueList parts;
-  for (;;) {
-    text.remove_prefix(runAtStart(text, isPythonSpace));
-    if (text.empty())
-      return budget.list(std::move(parts), args.line);
-    size_t end = runAtStart(text, [](char32_t c) { return !isPythonSpace(c); });
-    parts.push_back(budget.string(std::string(text.substr(0, end)), args.line));
-    text.remove_prefix(end);
-  }
-}
-
-Value split(const std::string &text, const CallArguments &args, TemplateBudget &budget) {
-  args.expectCount(0, 2);
-  if (args.positional.empty())
-    return splitAtSpace(text, args, budget);
-  const std::string &separator = args.stringAt(0);
-  if (separator.empty())
-    templateError(args.line, "method 'split': empty separator");
-  int64_t most = args.positional.size() > 1 ? args.intAt(1) : -1;
-  ValueList parts;
-  size_t at = 0;
-  for (;;) {
-    size_t end =
-        most >= 0 && int64_t(parts.size()) >= most ? std::string::npos : text.find(separator, at);
-    budget.charge(1, args.line);
-    parts.push_back(budget.string(text.substr(at, end - at), args.line));
-    if (end == std::string::npos)
-      return budget.list(std::move(parts), args.line);
-    at = end + separator.size();
-  }
-}
-
-Value replace(const std::string &text, const CallArguments &args, TemplateBudget &budget) {
-  args.expectCount(2, 2);
-  const std::string &from = args.stringAt(0), &to = args.stringAt(1);
-  if (from.empty())
-    templateError(args.line, args.callee + " of an empty string is not "
-                                           "supported");
-  std::string out;
-  size_t at = 0;
-  for (;;) {
-    size_t end = text.find(from, at);
-    out.append(text, at, end - at);
-    if (end == std::string::npos)
-      return budget.string(std::move(out), args.line);
-    out += to;
-    budget.expectString(out.size(), args.line);
-    at = end + from.size();
-  }
-}
-
-// startswith / endswith take a string or a tuple of strings.
-Value hasAffix(const std::string &text, bool atStart, const CallArguments &args) {
-  args.expectCount(1, 1);
-  auto matches = [&](const std::string &affix) {
-    return atStart ? text.starts_with(affix) : text.ends_with(affix);
-  };
-  if (!args.positional[0].is(Value::List))
-    return Value::boolean(matches(args.stringAt(0)));
-  for (const Value &affix : args.positional[0].items())
-    if (affix.is(Value::String) && matches(affix.str()))
-      return Value::boolean(true);
-  return Value::boolean(false);
-}
-
-Value join(const Value &input, const CallArguments &args, TemplateBudget &budget) {
-  args.expectCount(0, 1);
-  std::string glue = args.positional.empty() ? "" : args.stringAt(0);
-  std::string out;
-  bool first = true;
-  for (const Value &item : iterate(input, args.line, budget)) {
-    out += (first ? "" : glue) + valueToText(item);
-    first = false;
-    budget.expectString(out.size(), args.line);
-  }
-  return budget.string(std::move(out), args.line);
-}
-
-Value dictItems(const Value &dict, int line, TemplateBudget &budget) {
-  ValueList pairs;
-  for (const auto &[key, value] : dict.entries())
-    pairs.push_back(Value::list({Value::string(key), value}));
-  return budget.list(std::move(pairs), line);
-}
-
-size_t lengthOf(const Value &value, const CallArguments &args) {
-  if (value.is(Value::Undefined))
-    return 0;
-  if (value.is(Value::List))
-    return value.items().size();
-  if (value.is(Value::Dict))
-    return value.entries().size();
-  if (!value.is(Value::String))
-    templateError(args.line, args.callee + " of " + value.kindName() + " is not possible");
-  const std::string &text = value.str();
-  return size_t(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
-Value firstOrLast(const Value &input, bool first, const CallArguments &args,
-                  TemplateBudget &budget) {
-  args.expectCount(0, 0);
-  ValueList items = iterate(input, args.line, budget);
-  if (items.empty())
-    return Value::undefined(args.callee);
-  return first ? items.front() : items.back();
-}
-
-Value defaultFilter(const Value &input, const CallArguments &args) {
-  CallArguments plain = args;
-  bool falsyToo = false;
-  if (plain.named.size() == 1 && plain.named[0].first == "boolean") {
-    falsyToo = plain.named[0].second.truthy();
-    plain.named.clear();
-  }
-  plain.expectCount(1, 2);
-  if (plain.positional.size() == 2)
-    falsyToo = plain.positional[1].truthy();
-  bool missing = input.is(Value::Undefined) || (falsyToo && !input.truthy());
-  return missing ? plain.positional[0] : input;
-}
-
-const std::string &asString(const Value &value, const CallArguments &args) {
-  if (!value.is(Value::String))
-    templateError(args.line,
-                  args.callee + " of " + value.kindName() + " is not possible; it needs a string");
-  return value.str();
-}
-
-std::optional<Value> stringMethod(const std::string &name, const std::string &text,
-                                  const CallArguments &args, TemplateBudget &budget) {
-  budget.charge(text.size() / 64, args.line);
-  if (name == "split")
-    return split(text, args, budget);
-  if (name == "strip")
-    return strip(text, Both, args, budget);
-  if (name == "lstrip")
-    return strip(text, Left, args, budget);
-  if (name == "rstrip")
-    return strip(text, Right, args, budget);
-  if (name == "startswith" || name == "endswith")
-    return hasAffix(text, name == "startswith", args);
-  if (name == "upper" || name == "lower")
-    return changeCase(text, name == "upper", args, budget);
-  if (name == "replace")
-    return replace(text, args, budget);
-  return std::nullopt;
-}
-
 std::optional<Value> dictMethod(const std::string &name, const Value &dict,
                                 const CallArguments &args, TemplateBudget &budget) {
   if (name == "get") {
@@ -273,6 +78,30 @@ std::optional<Value> dictMethod(const std::string &name, const Value &dict,
     return budget.list(std::move(parts), args.line);
   }
   return std::nullopt;
+}
+
+// Python's strftime, in English whatever the machine's language.
+std::string localTime(int64_t now, const CallArguments &args) {
+  static constexpr std::string_view known = "aAbBdHIjmMpSyY%";
+  args.expectCount(1, 1);
+  const std::string &format = args.stringAt(0);
+  if (format.size() > 256)
+    templateError(args.line, "function 'strftime_now': a format of " +
+                                 std::to_string(format.size()) + " bytes, at most 256");
+  for (size_t i = 0; i < format.size(); ++i)
+    if (format[i] == '%' &&
+        (++i == format.size() || known.find(format[i]) == std::string_view::npos))
+      templateError(args.line,
+                    "function 'strftime_now': format '" + format +
+                        "' is not supported; supported after '%': " + std::string(known));
+  std::time_t time = std::time_t(now);
+  std::tm parts{};
+  if (!localtime_r(&time, &parts))
+    templateError(args.line, "function 'strftime_now': the time is out of range");
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text << std::put_time(&parts, format.c_str());
+  return text.str();
 }
 
 Value range(const CallArguments &args, TemplateBudget &budget) {
@@ -323,74 +152,11 @@ ValueList iterate(const Value &value, int line, TemplateBudget &budget) {
   return items;
 }
 
-Value callFilter(const std::string &name, const Value &input, const CallArguments &args,
-                 TemplateBudget &budget) {
-  if (name == "trim")
-    return strip(valueToText(input), Both, args, budget);
-  if (name == "length" || name == "count") {
-    args.expectCount(0, 0);
-    return Value::integer(int64_t(lengthOf(input, args)));
-  }
-  if (name == "tojson") {
-    args.expectCount(0, 0);
-    return budget.string(valueToJson(input), args.line);
-  }
-  if (name == "upper" || name == "lower")
-    return changeCase(valueToText(input), name == "upper", args, budget);
-  if (name == "default" || name == "d")
-    return defaultFilter(input, args);
-  if (name == "first" || name == "last")
-    return firstOrLast(input, name == "first", args, budget);
-  if (name == "join")
-    return join(input, args, budget);
-  if (name == "string" || name == "safe") {
-    args.expectCount(0, 0);
-    return budget.string(valueToText(input), args.line);
-  }
-  if (name == "list") {
-    args.expectCount(0, 0);
-    return Value::list(iterate(input, args.line, budget));
-  }
-  if (name == "replace")
-    return replace(asString(input, args), args, budget);
-  if (name == "items" && input.is(Value::Dict)) {
-    args.expectCount(0, 0);
-    return dictItems(input, args.line, budget);
-  }
-  templateError(args.line, "filter '" + name +
-                               "' is not supported; supported: trim, length, count, "
-                               "tojson, upper, lower, default, first, last, join, string, "
-                               "safe, list, replace, items (of a dict)");
-}
-
-bool callTest(const std::string &name, const Value &input, int line) {
-  if (name == "defined")
-    return !input.is(Value::Undefined);
-  if (name == "undefined")
-    return input.is(Value::Undefined);
-  if (name == "none")
-    return input.is(Value::None);
-  if (name == "string")
-    return input.is(Value::String);
-  if (name == "mapping")
-    return input.is(Value::Dict);
-  if (name == "boolean")
-    return input.is(Value::Bool);
-  if (name == "integer")
-    return input.is(Value::Int);
-  if (name == "number")
-    return input.isNumber();
-  if (name == "true" || name == "false")
-    return input.is(Value::Bool) && input.truthy() == (name == "true");
-  if (name == "sequence" || name == "iterable")
-    return input.is(Value::String) || input.is(Value::List) || input.is(Value::Dict) ||
-           input.is(Value::Undefined);
-  if ((name == "odd" || name == "even") && input.isNumber())
-    return (input.number() % 2 != 0) == (name == "odd");
-  templateError(line, "test '" + name + "' of " + input.kindName() +
-                          " is not supported; supported: defined, undefined, none, "
-                          "string, mapping, boolean, integer, number, true, false, "
-                          "sequence, iterable, odd, even (of numbers)");
+Value dictItems(const Value &dict, int line, TemplateBudget &budget) {
+  ValueList pairs;
+  for (const auto &[key, value] : dict.entries())
+    pairs.push_back(Value::list({Value::string(key), value}));
+  return budget.list(std::move(pairs), line);
 }
 
 Value callMethod(const std::string &name, const Value &object, const CallArguments &args,
@@ -404,17 +170,29 @@ Value callMethod(const std::string &name, const Value &object, const CallArgumen
     return std::move(*result);
   templateError(args.line, "method '" + name + "' of " + object.kindName() +
                                " is not supported; supported: split, strip, lstrip, "
-                               "rstrip, startswith, endswith, upper, lower, replace of "
-                               "strings; get, items, keys, values of dicts");
+                               "rstrip, startswith, endswith, upper, lower, replace, join "
+                               "of strings; get, items, keys, values of dicts");
 }
 
 bool isTemplateFunction(const std::string &name) {
-  return name == "namespace" || name == "raise_exception" || name == "range";
+  return name == "namespace" || name == "raise_exception" || name == "range" ||
+         name == "strftime_now";
 }
 
-Value callFunction(const std::string &name, const CallArguments &args, TemplateBudget &budget) {
+bool isDictMethod(const std::string &name) {
+  for (const char *method : {"clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem",
+                             "setdefault", "update", "values"})
+    if (name == method)
+      return true;
+  return false;
+}
+
+Value callFunction(const std::string &name, const CallArguments &args, TemplateBudget &budget,
+                   int64_t now) {
   if (name == "range")
     return range(args, budget);
+  if (name == "strftime_now")
+    return budget.string(localTime(now, args), args.line);
   if (name == "raise_exception") {
     args.expectCount(1, 1);
     templateError(args.line, "the template refuses these messages: " + args.stringAt(0));
@@ -434,7 +212,7 @@ Value callFunction(const std::string &name, const CallArguments &args, TemplateB
   }
   templateError(args.line, "function '" + name +
                                "' is not supported; supported: namespace, "
-                               "raise_exception, range");
+                               "raise_exception, range, strftime_now, and macros");
 }
 
 } // namespace moec::rt::text

@@ -44,12 +44,19 @@ struct CallArguments {
 
 Value callFilter(const std::string &name, const Value &input, const CallArguments &args,
                  TemplateBudget &budget);
-bool callTest(const std::string &name, const Value &input, int line);
+bool callTest(const std::string &name, const Value &input, const CallArguments &args,
+              TemplateBudget &budget);
 Value callMethod(const std::string &name, const Value &object, const CallArguments &args,
                  TemplateBudget &budget);
-Value callFunction(const std::string &name, const CallArguments &args, TemplateBudget &budget);
+// `now`: seconds since 1970.
+Value callFunction(const std::string &name, const CallArguments &args, TemplateBudget &budget,
+                   int64_t now);
 // Whether `name` is a function, for "name is defined".
 bool isTemplateFunction(const std::string &name);
+// Whether Python's dict has a method of this name.
+bool isDictMethod(const std::string &name);
+// The [key, value] pairs of a dict.
+Value dictItems(const Value &dict, int line, TemplateBudget &budget);
 
 // The characters of a string, the items of a list, the keys of a dict; nothing
 // for undefined. Throws for what cannot be looped over.

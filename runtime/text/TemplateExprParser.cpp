@@ -369,12 +369,27 @@ ExprPtr ExprParser::parseFiltersAndTests(ExprPtr value) {
   }
 }
 
+// Whether what follows a test's name is its argument without parentheses.
+bool ExprParser::atTestArgument() const {
+  const TemplateToken &next = in.peek();
+  if (next.kind == TemplateToken::Name)
+    return next.text != "else" && next.text != "or" && next.text != "and" && next.text != "is" &&
+           next.text != "not" && next.text != "in";
+  return next.kind == TemplateToken::String || next.kind == TemplateToken::Integer ||
+         in.isOp("[") || in.isOp("{");
+}
+
 ExprPtr ExprParser::parseTest(ExprPtr value) {
   bool negated = in.acceptName("not");
   std::string name = in.expectName("a test's name");
-  if (in.isOp("("))
-    templateError(in.line(), "test '" + name + "' with an argument is not supported");
   value = make(Expr::Test, exprs(std::move(value)), std::move(name));
+  if (in.acceptOp("(")) {
+    parseArguments(*value);
+    value = checked(std::move(value));
+  } else if (atTestArgument()) { // "x is divisibleby 3"
+    value->args.push_back(parsePostfix(parsePrimary()));
+    value = checked(std::move(value));
+  }
   return negated ? make(Expr::Not, exprs(std::move(value))) : std::move(value);
 }
 

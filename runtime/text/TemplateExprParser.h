@@ -64,6 +64,7 @@ private:
   ExprPtr parseSubscript(ExprPtr object);
   ExprPtr parseFiltersAndTests(ExprPtr value);
   ExprPtr parseTest(ExprPtr value);
+  bool atTestArgument() const;
   void parseArguments(Expr &call);
 
   ExprPtr make(Expr::Kind kind, std::vector<ExprPtr> args = {}, std::string name = "");

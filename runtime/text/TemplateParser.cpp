@@ -2,6 +2,7 @@
 #include "runtime/text/TemplateExprParser.h"
 
 #include <initializer_list>
+#include <utility>
 
 namespace moec::rt::text {
 
@@ -63,7 +64,8 @@ private:
 
   bool atBlockTag(Body &body) {
     const std::string &name = in.peek(1).text;
-    for (const char *end : {"elif", "else", "endif", "endfor", "endset"})
+    for (const char *end :
+         {"elif", "else", "endif", "endfor", "endset", "endmacro", "endgeneration"})
       if (name == end)
         return true;
     in.take();
@@ -74,10 +76,16 @@ private:
       parseFor(statement);
     else if (in.acceptName("set"))
       parseSet(statement);
+    else if (in.acceptName("macro"))
+      parseMacro(statement);
+    else if (in.acceptName("generation"))
+      parseGeneration(statement);
+    else if (in.isName("break") || in.isName("continue"))
+      parseJump(statement);
     else
       templateError(in.line(), "statement '" + in.peek().text +
-                                   "' is not supported; supported: if, for, "
-                                   "set");
+                                   "' is not supported; supported: if, for, set, macro, "
+                                   "break, continue, generation");
     body.push_back(std::move(statement));
     return false;
   }
@@ -131,7 +139,9 @@ private:
     if (in.isName("recursive"))
       templateError(in.line(), "'recursive' loops are not supported");
     endTag();
+    ++loops;
     statement.bodies.push_back(parseBody({"else", "endfor"}));
+    --loops;
     if (in.peek(1).text == "else") {
       expectBodyEnd("else");
       statement.bodies.push_back(parseBody({"endfor"}));
@@ -154,13 +164,53 @@ private:
       templateError(in.line(), "'set' block with a filter is not supported");
     statement.kind = Statement::SetBlock;
     endTag();
-    statement.bodies.push_back(parseBody({"endset"}));
-    expectBodyEnd("endset");
+    parseInner(statement, "endset");
+  }
+
+  // The body of a block that no loop around it can be left from.
+  void parseInner(Statement &statement, const char *end) {
+    int outerLoops = std::exchange(loops, 0);
+    statement.bodies.push_back(parseBody({end}));
+    loops = outerLoops;
+    expectBodyEnd(end);
+  }
+
+  void parseMacro(Statement &statement) {
+    statement.kind = Statement::Macro;
+    if (nesting > 1)
+      templateError(in.line(), "a macro inside another block is not supported");
+    statement.names.push_back(in.expectName("a macro's name"));
+    in.expectOp("(");
+    while (!in.isOp(")")) {
+      statement.names.push_back(in.expectName("a parameter's name"));
+      statement.exprs.push_back(in.acceptOp("=") ? expr.parse() : nullptr);
+      if (!in.acceptOp(","))
+        break;
+    }
+    in.expectOp(")");
+    endTag();
+    parseInner(statement, "endmacro");
+  }
+
+  // Marks what the model writes, for training: rendered as it is.
+  void parseGeneration(Statement &statement) {
+    statement.kind = Statement::Scope;
+    endTag();
+    parseInner(statement, "endgeneration");
+  }
+
+  void parseJump(Statement &statement) {
+    std::string name = in.take().text;
+    statement.kind = name == "break" ? Statement::Break : Statement::Continue;
+    if (loops == 0)
+      templateError(in.line(), "'" + name + "' outside of a loop");
+    endTag();
   }
 
   TokenCursor in;
   ExprParser expr;
-  int nesting = 0;
+  int nesting = 0; // of blocks
+  int loops = 0;   // that a break or continue could mean
 };
 
 } // namespace

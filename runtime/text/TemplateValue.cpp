@@ -129,32 +129,67 @@ std::string valueToText(const Value &value) {
   }
 }
 
-std::string valueToJson(const Value &value) {
+namespace {
+
+// `depth`: lists and dicts around this value.
+void writeJson(const Value &value, int indent, int depth, std::string &out) {
   auto quoted = [](const std::string &text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   };
-  std::string out;
+  auto newLine = [&](int level) {
+    if (indent >= 0)
+      out.append("\n").append(size_t(indent) * size_t(level), ' ');
+  };
+  // Opens, separates and closes the parts of a list or dict.
+  auto parts = [&](char open, char close, const auto &items, auto writePart) {
+    out += open;
+    bool first = true;
+    for (const auto &item : items) {
+      if (!first)
+        out += indent >= 0 ? "," : ", ";
+      first = false;
+      newLine(depth + 1);
+      writePart(item);
+    }
+    if (!first)
+      newLine(depth);
+    out += close;
+  };
   switch (value.kind()) {
   case Value::None:
-    return "null";
+    out += "null";
+    break;
   case Value::Bool:
-    return value.number() ? "true" : "false";
+    out += value.number() ? "true" : "false";
+    break;
   case Value::Int:
-    return std::to_string(value.number());
+    out += std::to_string(value.number());
+    break;
   case Value::String:
-    return quoted(value.str());
+    out += quoted(value.str());
+    break;
   case Value::List:
-    for (const Value &item : value.items())
-      out += (out.empty() ? "" : ", ") + valueToJson(item);
-    return "[" + out + "]";
+    parts('[', ']', value.items(),
+          [&](const Value &item) { writeJson(item, indent, depth + 1, out); });
+    break;
   case Value::Dict:
-    for (const auto &[key, item] : value.entries())
-      out += (out.empty() ? "" : ", ") + quoted(key) + ": " + valueToJson(item);
-    return "{" + out + "}";
+    parts('{', '}', value.entries(), [&](const auto &entry) {
+      out += quoted(entry.first) + ": ";
+      writeJson(entry.second, indent, depth + 1, out);
+    });
+    break;
   default:
     throw TextError(std::string("chat template: ") + value.kindName() +
                     " as JSON is not supported");
   }
+}
+
+} // namespace
+
+std::string valueToJson(const Value &value, int indent) {
+  std::string out;
+  writeJson(value, indent, 0, out);
+  return out;
 }
 
 } // namespace moec::rt::text

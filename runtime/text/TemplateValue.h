@@ -97,7 +97,8 @@ private:
 
 // Python's str() of a value; throws TextError for lists, dicts, namespaces.
 std::string valueToText(const Value &value);
-// Python's json.dumps(value, ensure_ascii=False).
-std::string valueToJson(const Value &value);
+// Python's json.dumps(value, ensure_ascii=False, indent=indent); `indent` below
+// 0 means all on one line.
+std::string valueToJson(const Value &value, int indent = -1);
 
 } // namespace moec::rt::text

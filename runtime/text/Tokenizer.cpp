@@ -1,10 +1,10 @@
 #include "runtime/text/Tokenizer.h"
 #include "runtime/text/AddedTokens.h"
 #include "runtime/text/BpeModel.h"
-#include "runtime/text/ByteAlphabet.h"
 #include "runtime/text/JsonView.h"
 #include "runtime/text/PreTokenizer.h"
 #include "runtime/text/TextError.h"
+#include "runtime/text/TokenDecoder.h"
 #include "runtime/text/Utf8.h"
 
 namespace moec::rt::text {
@@ -18,15 +18,6 @@ struct Entry {
   std::string spelling, bytes;
   bool used = false, special = false;
 };
-
-// The name of a special token in tokenizer_config.json: a string, or an object
-// with "content".
-std::string specialTokenName(const JsonView &config, const char *key) {
-  if (!config.has(key))
-    return "";
-  JsonView value = config.at(key);
-  return value.raw().is_object() ? value.at("content").asString() : value.asString();
-}
 
 AddedToken readAddedToken(const JsonView &json) {
   AddedToken token;
@@ -46,24 +37,27 @@ AddedToken readAddedToken(const JsonView &json) {
   return token;
 }
 
-void checkNormalizer(const JsonView &file) {
-  if (!file.has("normalizer"))
-    return;
-  JsonView normalizer = file.at("normalizer");
-  JsonView type = normalizer.at("type");
-  if (type.asString() != "Sequence")
-    type.unsupported("no normalizer (null, or an empty Sequence)");
-  JsonView list = normalizer.at("normalizers");
-  list.requireArray();
-  if (list.size() != 0)
-    list.at(size_t(0)).at("type").unsupported("no normalizer (null, or an empty Sequence)");
+// Bytes or characters: the three sections must mean the same.
+void checkLevels(const BpeModel &model, const PreTokenizer &preTokenizer,
+                 const TokenDecoder &decoder) {
+  auto level = [](bool isByteLevel) { return isByteLevel ? "ByteLevel" : "no ByteLevel"; };
+  bool wanted = model.isByteLevel();
+  if (preTokenizer.isByteLevel() != wanted || decoder.isByteLevel() != wanted)
+    throw TextError("tokenizer.json: model.byte_fallback is " +
+                    std::string(wanted ? "false" : "true") + ", but pre_tokenizer has " +
+                    level(preTokenizer.isByteLevel()) + " and decoder has " +
+                    level(decoder.isByteLevel()) +
+                    "; supported: byte_fallback false with "
+                    "ByteLevel in both, byte_fallback true with ByteLevel in neither");
 }
 
 } // namespace
 
 struct Tokenizer::Impl {
   BpeModel model;
+  Normalizer normalizer;
   PreTokenizer preTokenizer;
+  TokenDecoder decoder;
   AddedTokens added;
   std::vector<Entry> entries; // by id
   std::unordered_map<std::string, int32_t> addedIds;
@@ -75,8 +69,7 @@ struct Tokenizer::Impl {
       entries.resize(size_t(id) + 1);
     Entry &entry = entries[id];
     entry.spelling = spelling;
-    // A spelling with a character outside the byte alphabet stands for itself.
-    entry.bytes = bytesOfSpelling(spelling).value_or(spelling);
+    entry.bytes = decoder.bytesOf(spelling);
     entry.used = true;
   }
 
@@ -87,7 +80,7 @@ struct Tokenizer::Impl {
   void readPostProcessor(const JsonView &post);
   std::optional<int32_t> idOf(const std::string &token) const;
   int32_t requireId(const std::string &token, const std::string &where) const;
-  void encodePiece(std::string_view text, const RegexBudget &budget,
+  void encodePiece(const TextSpan &span, const RegexBudget &budget,
                    std::vector<int32_t> &ids) const;
 };
 
@@ -134,7 +127,7 @@ void Tokenizer::Impl::addOne(const JsonView &at, AddedToken token) {
   place(token.id, token.content);
   entries[token.id].special = token.special;
   addedIds.emplace(token.content, token.id);
-  added.add(std::move(token));
+  added.add(std::move(token), normalizer);
 }
 
 // A TemplateProcessing that puts special tokens before and after the text.
@@ -189,18 +182,17 @@ Tokenizer Tokenizer::fromJson(std::string_view tokenizerJson,
   const Json json = parseJson(tokenizerJson, "tokenizer.json");
   JsonView file(json, "tokenizer.json");
   file.requireObject();
-  checkNormalizer(file);
   // Truncation and padding would change the ids: nobody asks for them here.
   file.allowOnly("truncation", nullptr);
   file.allowOnly("padding", nullptr);
-  if (!file.has("decoder"))
-    throw TextError("tokenizer.json.decoder is missing; supported: ByteLevel");
-  if (JsonView type = file.at("decoder").at("type"); type.asString() != "ByteLevel")
-    type.unsupported("\"ByteLevel\"");
 
   auto impl = std::make_unique<Impl>();
   impl->model = BpeModel::fromJson(file.at("model"));
+  if (file.has("normalizer"))
+    impl->normalizer = Normalizer::fromJson(file.at("normalizer"));
   impl->preTokenizer = PreTokenizer::fromJson(file.at("pre_tokenizer"));
+  impl->decoder = TokenDecoder::fromJson(file.at("decoder"));
+  checkLevels(impl->model, impl->preTokenizer, impl->decoder);
   for (const auto &[spelling, id] : impl->model.vocab())
     impl->place(id, spelling);
   impl->readAddedTokens(file);
@@ -218,8 +210,12 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer &&) noexcept = default;
 Tokenizer &Tokenizer::operator=(Tokenizer &&) noexcept = default;
 
-void Tokenizer::Impl::encodePiece(std::string_view text, const RegexBudget &budget,
+void Tokenizer::Impl::encodePiece(const TextSpan &span, const RegexBudget &budget,
                                   std::vector<int32_t> &ids) const {
+  std::string rewritten;
+  std::string_view text = span.text;
+  if (preTokenizer.rewrites())
+    text = rewritten = preTokenizer.rewrite(text, span.atStart);
   for (std::string_view word : preTokenizer.split(text, budget)) {
     if (preTokenizer.addPrefixSpace() && word.front() != ' ')
       model.encodeWord(" " + std::string(word), ids);
@@ -237,11 +233,12 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecial) c
   std::vector<int32_t> ids;
   if (addSpecial)
     ids = impl->prefix;
-  for (const TextSpan &span : impl->added.split(text)) {
+  const SplitText split = impl->added.split(text, impl->normalizer);
+  for (const TextSpan &span : split.spans) {
     if (span.id >= 0)
       ids.push_back(span.id);
     else
-      impl->encodePiece(span.text, budget, ids);
+      impl->encodePiece(span, budget, ids);
   }
   if (addSpecial)
     ids.insert(ids.end(), impl->suffix.begin(), impl->suffix.end());
@@ -253,6 +250,8 @@ std::string Tokenizer::decode(const std::vector<int32_t> &ids, bool skipSpecial)
   for (int32_t id : ids)
     if (!skipSpecial || !isSpecial(id))
       bytes.append(tokenBytes(id));
+  if (stripsFirstSpace() && bytes.starts_with(' '))
+    bytes.erase(0, 1);
   return utf8Lossy(bytes);
 }
 
@@ -278,6 +277,8 @@ std::string_view Tokenizer::tokenBytes(int32_t id) const {
   return impl->entries[id].bytes;
 }
 
+bool Tokenizer::stripsFirstSpace() const { return impl->decoder.stripsFirstSpace(); }
+
 const std::string &Tokenizer::bosToken() const { return impl->bos; }
 const std::string &Tokenizer::eosToken() const { return impl->eos; }
 
@@ -289,6 +290,11 @@ std::string StreamDecoder::push(int32_t id) {
   std::string out;
   if (!skipSpecial || !tokenizer.isSpecial(id))
     pending.append(tokenizer.tokenBytes(id));
+  if (!started && !pending.empty()) {
+    started = true;
+    if (tokenizer.stripsFirstSpace() && pending.front() == ' ')
+      pending.erase(0, 1);
+  }
   drainUtf8(pending, out);
   return out;
 }

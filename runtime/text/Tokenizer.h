@@ -1,6 +1,7 @@
-// Byte-level BPE tokenizer, read from the text of a Hugging Face
-// tokenizer.json and tokenizer_config.json. Ids equal Hugging Face's; what this
-// reader does not know it refuses by key and value instead of guessing.
+// BPE tokenizer (byte-level, or SentencePiece's with byte_fallback), read from
+// the text of a Hugging Face tokenizer.json and tokenizer_config.json. Ids equal
+// Hugging Face's; what this reader does not know it refuses by key and value
+// instead of guessing.
 #pragma once
 
 #include <cstdint>
@@ -27,16 +28,18 @@ public:
   std::vector<int32_t> encode(std::string_view text, bool addSpecial) const;
 
   // Bytes that form no UTF-8 become U+FFFD; ids without a token give nothing.
+  // SentencePiece's leave out a space at the very start.
   std::string decode(const std::vector<int32_t> &ids, bool skipSpecial) const;
 
   // One more than the largest id, added tokens included.
   int32_t vocabSize() const;
   std::optional<int32_t> tokenToId(std::string_view token) const;
-  // The spelling as in the file ("Ġthe"), or nothing for an unused id.
+  // The spelling as in the file ("Ġthe", "▁the"), or nothing for an unused id.
   std::optional<std::string> idToToken(int32_t id) const;
   bool isSpecial(int32_t id) const;
   // The raw bytes that a token stands for; empty for an unused id.
   std::string_view tokenBytes(int32_t id) const;
+  bool stripsFirstSpace() const;
 
   // Spelled BOS / EOS of tokenizer_config.json, empty if it names none.
   const std::string &bosToken() const;
@@ -65,7 +68,8 @@ public:
 private:
   const Tokenizer &tokenizer;
   bool skipSpecial;
-  std::string pending; // at most 3 bytes between calls
+  bool started = false; // a token was pushed
+  std::string pending;  // at most 3 bytes between calls
 };
 
 } // namespace moec::rt::text

@@ -93,9 +93,11 @@ TEST(Checkpoint, SingleFileAndTexts) {
   TestFolder folder;
   folder.write("config.json", R"({"model_type": "m"})");
   folder.write("tokenizer.json", "{}");
+  folder.write("chat_template.jinja", "{{ 1 }}");
   writeZeros(folder.path("model.safetensors"), {{"a", DType::F32, {2}}});
   auto checkpoint = valueOf(Checkpoint::open(folder.path()));
   EXPECT_EQ(checkpoint->tokenizer(), "{}");
+  EXPECT_EQ(checkpoint->chatTemplate(), "{{ 1 }}");
   EXPECT_EQ(checkpoint->generationConfig(), std::nullopt);
   EXPECT_TRUE(checkpoint->hasWeights());
   EXPECT_HAS(errorOf(checkpoint->get("b")), "tensor 'b' is missing in");

@@ -1,6 +1,6 @@
 // moec-run chat: a conversation, one line a message. Every turn renders the
-// whole conversation again (templates may drop earlier reasoning) and keeps
-// what the cache already holds of it.
+// whole conversation again (templates drop earlier reasoning) and keeps what
+// the cache already holds of it.
 #include "runtime/bundle/Error.h"
 #include "runtime/core/ModelText.h"
 #include "runtime/tools/moec-run/Commands.h"
@@ -41,13 +41,14 @@ public:
 
 private:
   void answer() {
-    std::string rendered = text.renderChat(messages);
+    std::string rendered = text.renderChat(messages, {.thinking = options.wanted()});
+    bool opened = text::ReasoningSplitter::promptOpensReasoning(rendered);
     std::vector<int32_t> tokens = text.encode(rendered, /*addSpecial=*/false);
     if (tokens.size() > model.maxContext())
       fail(ErrorKind::Capacity, "the conversation has ", tokens.size(),
            " tokens, the bundle's context is ", model.maxContext(), "; /reset begins a new one");
     rewind(tokens);
-    TextPrinter printer(text.tokenizer(), text::ReasoningSplitter::promptOpensReasoning(rendered));
+    TextPrinter printer(text.tokenizer(), opened);
     size_t known = cached.size();
     cached = tokens;
     GenerateRequest request{.sequence = sequence,
@@ -69,7 +70,10 @@ private:
     }
     // The last token was chosen but not fed.
     cached.resize(std::min<size_t>(cached.size(), session.length(sequence)));
-    messages.push_back({"assistant", printer.written()});
+    text::ReasoningPiece said = text::splitReasoning(printer.written(), opened);
+    messages.push_back({"assistant", said.answer});
+    if (!said.reasoning.empty())
+      messages.back().reasoning = said.reasoning;
   }
 
   /// Cuts the sequence to what it shares with `tokens`, less one so that there

@@ -7,6 +7,7 @@
 #include "runtime/tools/moec-run/LoadReport.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace moec::rt {
@@ -22,7 +23,15 @@ struct CommonOptions {
   }
 };
 
-struct GenerateOptions : CommonOptions {
+/// What the chat template is told of thinking: "on", "off", or its own default.
+struct ThinkingOption {
+  std::string thinking;
+  std::optional<bool> wanted() const {
+    return thinking.empty() ? std::nullopt : std::optional(thinking == "on");
+  }
+};
+
+struct GenerateOptions : CommonOptions, ThinkingOption {
   std::string prompt, chat, tokens;
   bool hasPrompt = false, hasChat = false, hasTokens = false;
   uint64_t maxNewTokens = UINT64_MAX; // to the end of the context
@@ -31,7 +40,7 @@ struct GenerateOptions : CommonOptions {
   std::string logitsOut;
 };
 
-struct ChatOptions : CommonOptions {
+struct ChatOptions : CommonOptions, ThinkingOption {
   std::string system;
   uint64_t maxNewTokens = UINT64_MAX;
   SamplerOptions sampling;

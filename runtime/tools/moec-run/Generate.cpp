@@ -39,7 +39,8 @@ Prompt readPrompt(const GenerateOptions &options, const std::optional<ModelText>
   } else if (options.hasPrompt) {
     prompt.tokens = text->encode(options.prompt, /*addSpecial=*/true);
   } else {
-    std::string rendered = text->renderChat({{"user", options.chat}});
+    std::string rendered =
+        text->renderChat({{"user", options.chat}}, {.thinking = options.wanted()});
     prompt.tokens = text->encode(rendered, /*addSpecial=*/false);
     prompt.opensReasoning = text::ReasoningSplitter::promptOpensReasoning(rendered);
   }

@@ -30,17 +30,26 @@ static void addSampling(CLI::App &app, SamplerOptions &o) {
   app.add_option("--seed", o.seed, "of the random choices");
 }
 
+static CLI::Option *addThinking(CLI::App &app, ThinkingOption &o) {
+  return app
+      .add_option("--thinking", o.thinking,
+                  "on or off, for chat templates that can do without (default: the template's)")
+      ->check(CLI::IsMember({"on", "off"}));
+}
+
 static void addGenerate(CLI::App &app, GenerateOptions &o) {
   addCommon(app, o);
   auto *input = app.add_option_group("input", "what to continue");
   input->add_option("--prompt", o.prompt, "raw text")->each([&](const std::string &) {
     o.hasPrompt = true;
   });
-  input->add_option("--chat", o.chat, "one user message, through the model's chat template")
-      ->each([&](const std::string &) { o.hasChat = true; });
+  auto *chat =
+      input->add_option("--chat", o.chat, "one user message, through the model's chat template")
+          ->each([&](const std::string &) { o.hasChat = true; });
   input->add_option("--tokens", o.tokens, "token ids separated by commas; prints ids")
       ->each([&](const std::string &) { o.hasTokens = true; });
   input->require_option(1);
+  addThinking(app, o)->needs(chat);
   app.add_option("--max-new-tokens", o.maxNewTokens, "default: until the context is full");
   addSampling(app, o.sampling);
   app.add_flag("--ignore-eos", o.ignoreEos, "go on after a stop token");
@@ -51,6 +60,7 @@ static void addGenerate(CLI::App &app, GenerateOptions &o) {
 static void addChat(CLI::App &app, ChatOptions &o) {
   addCommon(app, o);
   app.add_option("--system", o.system, "system message");
+  addThinking(app, o);
   app.add_option("--max-new-tokens", o.maxNewTokens, "per answer");
   addSampling(app, o.sampling);
 }

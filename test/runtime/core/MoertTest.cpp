@@ -98,6 +98,35 @@ TEST_F(MoertTest, TextBothWays) {
   EXPECT_THAT(moert_last_error(), HasSubstr("UTF-8"));
 }
 
+TEST_F(MoertTest, RendersAConversation) {
+  const moert_chat_message messages[] = {
+      {"user", "Hi", nullptr}, {"assistant", "Yo", "hm"}, {"user", "Bye", nullptr}};
+  std::string prompt(400, '\0');
+  size_t bytes = 0;
+  int opens = 0;
+  auto render = [&](const moert_chat_params *params, size_t capacity) {
+    return moert_render_chat(model, messages, 3, params, prompt.data(), capacity, &bytes, &opens);
+  };
+  ASSERT_EQ(render(nullptr, prompt.size()), MOERT_OK) << moert_last_error();
+  EXPECT_THAT(prompt.substr(0, bytes), HasSubstr("<｜User｜>Bye<｜Assistant｜><think>\n"));
+  EXPECT_THAT(prompt.substr(0, bytes), HasSubstr("Yo<｜end▁of▁sentence｜>"));
+  EXPECT_EQ(opens, 1);
+  size_t whole = bytes;
+  EXPECT_EQ(render(nullptr, 3), MOERT_ERROR_CAPACITY);
+  EXPECT_EQ(bytes, whole);
+  moert_chat_params closed = {1, -1};
+  ASSERT_EQ(render(&closed, prompt.size()), MOERT_OK);
+  EXPECT_LT(bytes, whole);
+  EXPECT_EQ(opens, 0);
+  const moert_chat_message bad[] = {{"user", "a\xff", nullptr}, {nullptr, "a", nullptr}};
+  EXPECT_EQ(moert_render_chat(model, bad, 1, nullptr, prompt.data(), 400, &bytes, nullptr),
+            MOERT_ERROR_ARGUMENT);
+  EXPECT_THAT(moert_last_error(), HasSubstr("message 0's content is not valid UTF-8"));
+  EXPECT_EQ(moert_render_chat(model, bad + 1, 1, nullptr, prompt.data(), 400, &bytes, nullptr),
+            MOERT_ERROR_ARGUMENT);
+  EXPECT_THAT(moert_last_error(), HasSubstr("a message's role is NULL"));
+}
+
 TEST_F(MoertTest, NullsAreArguments) {
   moert_session *session = nullptr;
   int32_t token;

@@ -10,19 +10,19 @@ using Messages = std::vector<ChatMessage>;
 
 std::string render(std::string_view source, const Messages &messages = {},
                    bool addGenerationPrompt = false) {
-  return ChatTemplate::parse(source).render(messages, addGenerationPrompt, "<s>", "</s>");
+  return ChatTemplate::parse(source, {{"bos_token", "<s>"}, {"eos_token", "</s>"}})
+      .render(messages, {.addGenerationPrompt = addGenerationPrompt});
 }
 
 void checkChats(const std::string &casesPath, const std::string &configPath) {
-  ChatTemplate chat = ChatTemplate::fromConfig(readSourceFile(configPath));
+  ChatTemplate chat = ChatTemplate::fromFiles(readSourceFile(configPath), "");
   Json cases = Json::parse(readSourceFile(casesPath));
   ASSERT_FALSE(cases["chats"].empty());
   for (const Json &one : cases["chats"]) {
     Messages messages;
     for (const Json &message : one["messages"])
       messages.push_back({message["role"], message["content"]});
-    EXPECT_EQ(chat.render(messages, one["add_generation_prompt"], "<｜begin▁of▁sentence｜>",
-                          "<｜end▁of▁sentence｜>"),
+    EXPECT_EQ(chat.render(messages, {.addGenerationPrompt = one["add_generation_prompt"]}),
               one["text"].get<std::string>());
   }
 }
@@ -143,16 +143,119 @@ TEST(ChatTemplate, StatementsAndScopes) {
   });
 }
 
+TEST(ChatTemplate, MacrosAndJumps) {
+  checkCases({
+      {"{% set a = 1 %}{% macro m() %}{{ a }}{% endmacro %}{% set a = 2 %}{{ m() }}", "2"},
+      {"{% macro m() %}{{ x }}{% endmacro %}{% for x in [1] %}{{ m() }}{% endfor %}", ""},
+      {"{% macro m(a, b=a) %}{{ a }}-{{ b }};{% endmacro %}{{ m(1) }}{{ m(1, 2) }}{{ m(b=3) }}",
+       "1-1;1-2;-3;"},
+      {"{% macro m() %}x{% endmacro %}{{ m is defined }}{{ m() + 'y' }}{{ m() | length }}",
+       "Truexy1"},
+      {"{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}",
+       "3210"},
+      {"{% macro f(n) %}{% set q = n %}{{ q }}{% endmacro %}{% set q = 7 %}{{ f(3) }}{{ q }}",
+       "37"},
+      {"{% set n = namespace(a=1) %}{% macro m() %}{% set n.a = 2 %}{% endmacro %}{{ m() }}{{ n.a "
+       "}}",
+       "2"},
+      {"{% macro a(x) %}[{{ x }}]{% endmacro %}{% macro b(x) %}{{ a(x) }}{{ a(x=x) }}{% endmacro "
+       "%}{{ b(1) }}",
+       "[1][1]"},
+      {"{% for i in range(5) %}{% if i == 1 %}{% continue %}{% endif %}{% if i == 3 %}{% break "
+       "%}{% endif %}{{ i }}{% endfor %}",
+       "02"},
+      {"{% for i in [1, 2] %}{% for j in [1, 2] %}{% if j == 2 %}{% break %}{% endif %}{{ i }}{{ j "
+       "}} {% endfor %}{% else %}e{% endfor %}",
+       "11 21 "},
+      {"{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}", "21"},
+  });
+}
+
+TEST(ChatTemplate, TestsWithArguments) {
+  checkCases({
+      {"{{ 3 is divisibleby 3 }}{{ 4 is divisibleby(3) }}{{ 'a' is in ['a'] }}{{ 1 is eq 1 }}",
+       "TrueFalseTrueTrue"},
+      {"{{ none is sameas none }}{{ 1 is sameas true }}{{ false is sameas false }}{{ 5 is ne 4 }}",
+       "TrueFalseTrueTrue"},
+      {"{{ 1 is lt 2 }}{{ 2 is le 1 }}{{ 'b' is gt 'a' }}{{ 'b' is ge('c') }}{{ 1 is not equalto 1 "
+       "}}",
+       "TrueFalseTrueFalseFalse"},
+      {"{{ 1 is float }}{{ 'x' is eq 'x' and 1 is eq(2) or 0 }}{{ 3 if 1 is number else 4 }}",
+       "False03"},
+      {"{% for m in messages if m.role is in ['user'] %}{{ m.role }}{% endfor %}", "user"},
+  });
+}
+
+TEST(ChatTemplate, FiltersOfLists) {
+  checkCases({
+      {"{{ [1, 0, 2] | select | list | tojson }}{{ [1, 0] | reject('equalto', 1) | list | tojson "
+       "}}",
+       "[1, 2][0]"},
+      {"{{ [{'r': 1}, {}] | selectattr('r') | list | tojson }}{{ [{'r': 1}, {}] | rejectattr('r', "
+       "'defined') | list | tojson }}",
+       "[{\"r\": 1}][{}]"},
+      {"{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | join('|') "
+       "}}",
+       " Hi "},
+      {"{{ [1, 2] | map('string') | join(',') }}{{ [{'a': {'b': 1}}] | map(attribute='a.b') | list "
+       "| tojson }}",
+       "1,2[1]"},
+      {"{{ [{'a': [5, 6]}] | map(attribute='a.1') | list | tojson }}{{ [{}] | map(attribute='a', "
+       "default=4) | list | tojson }}",
+       "[6][4]"},
+      {"{{ [[1, 2]] | map('first') | list | tojson }}{{ 'aé' | reverse }}{{ [1, 2] | reverse | "
+       "list | tojson }}",
+       "[1]éa[2, 1]"},
+      {"{{ ' 7' | trim | int + 1 }}{{ '-' | int if false else 1 }}{{ ', '.join(['a', 'b']) }}",
+       "81a, b"},
+      {"{{ {'a': [1, {'b': none}], 'c': {}, 'd': [], 'é': '\\n\"'} | tojson(indent=2) }}",
+       "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ],\n  \"c\": {},\n  \"d\": [],\n "
+       " \"é\": \"\\n\\\"\"\n}"},
+      {"{{ {'a': 1, 'items': 2}['items'] }}{% for i in [1] %}{{ loop.depth }}{{ loop.depth0 }}{% "
+       "endfor %}",
+       "210"},
+      {"{{ {'a': [1]} | tojson(ensure_ascii=false) }}{{ [1, 2] | tojson(indent=0) }}",
+       "{\"a\": [1]}[\n1,\n2\n]"},
+  });
+}
+
 TEST(ChatTemplate, RefusesByNameAndLine) {
   const Case faults[] = {
-      {"\n{% macro m() %}{% endmacro %}", "line 2: statement 'macro' is not"},
+      {"\n{% call m() %}{% endcall %}", "line 2: statement 'call' is not"},
       {"{% raw %}{% endraw %}", "statement 'raw' is not supported"},
       {"{% include 'x' %}", "statement 'include' is not supported"},
-      {"a\nb\n{{ x | selectattr('a') }}", "line 3: filter 'selectattr' is not supported"},
-      {"{{ 1 is divisibleby(2) }}", "test 'divisibleby' with an argument"},
+      {"a\nb\n{{ x | groupby('a') }}", "line 3: filter 'groupby' is not supported"},
       {"{{ 1 is prime }}", "test 'prime' of a number is not supported"},
+      {"{{ 1 is defined(2) }}", "test 'defined' has 1 arguments, expected 0"},
+      {"{{ 1 is eq }}", "test 'eq' has 0 arguments, expected 1"},
+      {"{{ 1 is sameas 1 }}", "test 'sameas' of a number and a number is not supported"},
+      {"{{ 1 is in 2 }}", "cannot look for a number in a number"},
+      {"{{ [1] | select('prime') | list }}", "test 'prime' of a number is not supported"},
+      {"{{ [1] | map }}", "filter 'map' needs a filter's name or attribute="},
+      {"{{ [1] | map(to=1) }}", "filter 'map' with the argument 'to='"},
+      {"{{ [1] | map('title') }}", "filter 'title' is not supported"},
+      {"{{ [1] | selectattr }}", "filter 'selectattr' has 0 arguments"},
+      {"{{ [1] | tojson(indent=99) }}", "indent is 99, expected 0 to 16"},
+      {"{{ [1] | tojson(sort_keys=true) }}", "filter 'tojson' with the argument 'sort_keys='"},
+      {"{{ '1x' | int }}", "filter 'int' of '1x' is not supported"},
+      {"{{ {'a': 1}.items }}", "'items' of a dict without a call is not supported"},
+      {"{% for a in [1] %}{{ loop.cycle(1) }}{% endfor %}", "method 'cycle' of a dict"},
+      {"{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}", "macro 'm' takes 1 arguments, found 2"},
+      {"{% macro m(a) %}{% endmacro %}{{ m(1, a=2) }}", "macro 'm' has no parameter 'a' left"},
+      {"{% macro m(a) %}{% endmacro %}{{ m(b=2) }}", "macro 'm' has no parameter 'b'"},
+      {"{% macro m(a) %}{{ m(a) }}{% endmacro %}{{ m(1) }}", "macro 'm' is called 9 levels deep"},
+      {"{% if 1 %}{% macro m(a) %}{% endmacro %}{% endif %}", "a macro inside another block"},
+      {"{% macro m(a) %}", "block has no 'endmacro'"},
+      {"{% macro 1 %}", "'1' where a macro's name is expected"},
+      {"{% break %}", "'break' outside of a loop"},
+      {"{% for a in [1] %}{% set b %}{% continue %}{% endset %}{% endfor %}",
+       "'continue' outside of a loop"},
       {"{{ 'a'.title() }}", "method 'title' of a string is not supported"},
-      {"{{ strftime_now('%d') }}", "function 'strftime_now' is not supported"},
+      {"{{ strftime_now('%Q') }}", "format '%Q' is not supported; supported after '%'"},
+      {"{{ strftime_now('%') }}", "format '%' is not supported"},
+      {"{{ strftime_now(range(300) | join) }}", "a format of 790 bytes, at most 256"},
+      {"{{ strftime_now() }}", "function 'strftime_now' has 0 arguments"},
+      {"{{ joiner(',') }}", "function 'joiner' is not supported"},
       {"{{ x.y.z }}", "'x' is undefined and has no 'y'"},
       {"{{ 'a' + 1 }}", "cannot apply '+' to a string and a number"},
       {"{{ 'a' + x }}", "cannot apply '+' to a string and undefined 'x'"},
@@ -171,7 +274,6 @@ TEST(ChatTemplate, RefusesByNameAndLine) {
       {"{% for a in b recursive %}{% endfor %}", "'recursive' loops"},
       {"{{ messages }}", "a list as text is not supported; use the filter"},
       {"{{ 'é' | upper }}", "text beyond ASCII is not supported"},
-      {"{{ [] | tojson(indent=2) }}", "with the argument 'indent=' is not"},
       {"{{ 'a' | trim(1) }}", "filter 'trim': argument 1 is a number"},
       {"{{ 'a'.split('') }}", "empty separator"},
       {"{{ 'a'.startswith() }}", "has 0 arguments, expected 1"},
@@ -239,6 +341,15 @@ TEST(ChatTemplate, BoundsWork) {
       {"{% set n = namespace(x=[1]) %}{% for i in range(30) %}"
        "{% set n.x = [n.x, n.x] %}{% endfor %}",
        "a list or dict larger than"},
+      // Blocks within blocks, each with much text of its own.
+      {"{% set b = 'x' | replace('x', 'yyyyyyyyyyyyyyyy') %}"
+       "{% macro m() %}{% for i in range(999999) %}{{ b }}{{ b }}{% endfor %}{{ m() }}{% endmacro "
+       "%}"
+       "{{ m() }}",
+       "the template takes more than 10000000 steps"},
+      {"{% set n = namespace(x='.0') %}{% for i in range(23) %}{% set n.x = n.x + n.x %}"
+       "{% endfor %}{{ ['a'] | map(attribute='0' + n.x) | list | length }}",
+       "the template takes more than 10000000 steps"},
   };
   for (const Case &one : costly)
     expectHas(errorOf([&] { render(one.source); }), one.expected);
@@ -256,23 +367,44 @@ TEST(ChatTemplate, LongMessagesAreFine) {
 }
 
 TEST(ChatTemplate, ReadsTheConfig) {
-  auto text = [](const char *config) {
-    return ChatTemplate::fromConfig(config).render({}, false, "", "");
-  };
+  auto text = [](const char *config) { return ChatTemplate::fromFiles(config, "").render({}); };
   EXPECT_EQ(text(R"({"chat_template": "a"})"), "a");
   EXPECT_EQ(text(R"({"chat_template": [{"name": "x", "template": "b"},
                      {"name": "default", "template": "c"}]})"),
             "c");
-  expectHas(errorOf([&] { text("{}"); }), "has no chat_template");
+  expectHas(errorOf([&] { text("{}"); }), "has no chat_template, and there is no chat_template.j");
+  expectHas(errorOf([&] { text(""); }), "tokenizer_config.json has no chat_template");
+  expectHas(errorOf([&] { text(R"({"chat_template": [{"name": "rag", "template": ""}]})"); }),
+            "has no template named 'default'; it has: rag");
   expectHas(errorOf([&] { text(R"({"chat_template": 3})"); }),
             "chat_template is 3, expected a string");
   expectHas(errorOf([&] { text(R"({"chat_template": []})"); }), "has no template named 'default'");
   expectHas(errorOf([&] { text("["); }), "not valid JSON");
+  expectHas(errorOf([&] { text(R"({"eos_token": 3, "chat_template": ""})"); }),
+            "eos_token is 3, expected a string");
+}
+
+TEST(ChatTemplate, ItsOwnFileWins) {
+  const char *config = R"({"chat_template": "a", "eos_token": {"content": "</s>"}})";
+  EXPECT_EQ(ChatTemplate::fromFiles(config, "b{{ eos_token }}").render({}), "b</s>");
+  EXPECT_EQ(ChatTemplate::fromFiles("", "b{{ eos_token is defined }}").render({}), "bFalse");
+}
+
+TEST(ChatTemplate, PassesWhatTheCallerSays) {
+  ChatTemplate chat =
+      ChatTemplate::parse("{{ enable_thinking }}|{{ thinking }}|{{ strftime_now('%d %b %Y %%') }}|"
+                          "{% for m in messages %}{{ m.reasoning_content }};{% endfor %}");
+  EXPECT_EQ(
+      chat.render({{"user", "a"}, {"assistant", "b", "c"}}, {.thinking = false, .now = 1767960000}),
+      "False|False|09 Jan 2026 %|;c;");
+  EXPECT_EQ(chat.render({}, {.now = 1767960000}), "||09 Jan 2026 %|");
 }
 
 TEST(ChatTemplate, RefusesMessagesThatAreNotUtf8) {
   expectHas(errorOf([] { render("", {{"user", "a\xff"}}); }),
             "message 0's content is not valid UTF-8 (byte 1)");
+  expectHas(errorOf([] { render("", {{"assistant", "a", "\xff"}}); }),
+            "message 0's reasoning is not valid UTF-8 (byte 0)");
 }
 
 } // namespace

@@ -9,10 +9,14 @@ using namespace moec::rt::text;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   try {
-    ChatTemplate::parse({reinterpret_cast<const char *>(data), size})
-        .render(
-            {{"system", "Be brief."}, {"user", "Hi é漢"}, {"assistant", "<think>a</think>\n b "}},
-            true, "<s>", "</s>");
+    ChatTemplate chat = ChatTemplate::parse({reinterpret_cast<const char *>(data), size},
+                                            {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
+    chat.render({{"system", "Be brief."},
+                 {"user", "Hi é漢"},
+                 {"assistant", "<think>a</think>\n b "},
+                 {"user", "2+2?"},
+                 {"assistant", "4", "two\nand two"}},
+                {.addGenerationPrompt = true, .thinking = false, .now = 1767960000});
   } catch (const TextError &) {
   }
   return 0;

@@ -1,7 +1,10 @@
-// The first byte chooses: a whole tokenizer.json that may be anything, or text
-// for a good tokenizer, whose encoding must decode to the text again.
+// The first byte chooses a tokenizer, of bytes or of characters with bytes as a
+// fallback, and what comes: changes to its tokenizer.json, or a text, whose
+// encoding must decode to the text again.
 #include "runtime/text/ByteAlphabet.h"
+#include "runtime/text/Normalizer.h"
 #include "runtime/text/TextError.h"
+#include "runtime/text/TokenDecoder.h"
 #include "runtime/text/Tokenizer.h"
 
 #include <cstdlib>
@@ -11,7 +14,7 @@ using namespace moec::rt::text;
 
 namespace {
 
-nlohmann::json goodTokenizer() {
+nlohmann::json byteTokenizer() {
   nlohmann::json vocab;
   for (int byte = 0; byte < 256; ++byte)
     vocab[spellingOfBytes(std::string(1, char(byte)))] = byte;
@@ -34,6 +37,28 @@ nlohmann::json goodTokenizer() {
   return json;
 }
 
+nlohmann::json characterTokenizer() {
+  nlohmann::json vocab;
+  for (int byte = 0; byte < 256; ++byte)
+    vocab[fallbackToken(static_cast<unsigned char>(byte))] = byte;
+  int next = 256;
+  for (const char *token : {"<s>", "▁", "t", "h", "e", "é", "漢", "th", "the", "▁the", "▁▁"})
+    vocab[token] = next++;
+  nlohmann::json json = nlohmann::json::parse(R"({
+    "added_tokens": [{"id": 256, "content": "<s>", "special": true, "normalized": false}],
+    "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+      {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+    "pre_tokenizer": null,
+    "decoder": {"type": "Sequence", "decoders": [
+      {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+      {"type": "ByteFallback"}, {"type": "Fuse"},
+      {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+    "model": {"type": "BPE", "byte_fallback": true, "merges":
+      ["t h", "th e", ["▁", "the"], "▁ ▁"]}})");
+  json["model"]["vocab"] = vocab;
+  return json;
+}
+
 void encodeDecode(const Tokenizer &tokenizer, const std::string &text) {
   std::vector<int32_t> ids = tokenizer.encode(text, false);
   if (tokenizer.decode(ids, false) != text)
@@ -47,8 +72,7 @@ void encodeDecode(const Tokenizer &tokenizer, const std::string &text) {
 }
 
 // The good file with the members that `patch` gives (as a JSON merge patch).
-void tryFile(const std::string &patch) {
-  nlohmann::json json = goodTokenizer();
+void tryFile(nlohmann::json json, const std::string &patch) {
   nlohmann::json change = nlohmann::json::parse(patch, nullptr, false);
   if (change.is_discarded()) {
     Tokenizer::fromJson(patch, patch);
@@ -62,15 +86,20 @@ void tryFile(const std::string &patch) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const Tokenizer good = Tokenizer::fromJson(goodTokenizer().dump(), "");
+  static const Tokenizer ofBytes = Tokenizer::fromJson(byteTokenizer().dump(), "");
+  static const Tokenizer ofCharacters = Tokenizer::fromJson(characterTokenizer().dump(), "");
   if (size == 0)
     return 0;
   std::string rest(reinterpret_cast<const char *>(data) + 1, size - 1);
   try {
-    if (data[0] % 2)
-      encodeDecode(good, rest);
-    else
-      tryFile(rest);
+    if (data[0] % 4 == 0)
+      tryFile(byteTokenizer(), rest);
+    else if (data[0] % 4 == 1)
+      encodeDecode(ofBytes, rest);
+    else if (data[0] % 4 == 2)
+      tryFile(characterTokenizer(), rest);
+    else if (rest.find("<s>") == std::string::npos) // which puts a space behind it
+      encodeDecode(ofCharacters, replaceAll(rest, "▁", " "));
   } catch (const TextError &) {
   }
   return 0;

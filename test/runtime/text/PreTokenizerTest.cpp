@@ -83,13 +83,22 @@ TEST(PreTokenizer, ClassesAreOnigurumas) {
   EXPECT_EQ(splitBy("\\p{Han}+", "漢\u3001"), (Words{"漢", "\u3001"}));
 }
 
+TEST(PreTokenizer, ClassesIntersect) {
+  EXPECT_EQ(splitBy("[\\p{L}&&[^\\p{Han}]]+", "ab漢c1"), (Words{"ab", "漢", "c", "1"}));
+  EXPECT_EQ(splitBy("[a-f&&[c-z]]", "bcdg"), (Words{"b", "c", "d", "g"}));
+}
+
 TEST(PreTokenizer, RefusesRegexesThatMeanSomethingElse) {
   const std::pair<const char *, const char *> faults[] = {
       {"\\b", "construct '\\b' at byte 0 is not supported"},
       {"a\\h", "construct '\\h' at byte 1"},
       {"(a)\\1", "construct '\\1'"},
       {"[[:alpha:]]", "'[' at byte 1 inside a character class"},
-      {"[a&&b]", "'&&' at byte 2 inside a character class"},
+      {"[a&&b]", "'&&' at byte 2 inside a character class is supported only as"},
+      {"[^a&&[b]]", "'&&' at byte 3 inside a character class"},
+      {"[a&&[b]c]", "'&&' at byte 7 inside a character class"},
+      {"[a&&[b&&[c]]]", "'&&' at byte 6 twice in a character class"},
+      {"[a&&[b", "'[' at byte 4 has no closing bracket"},
       {"[]", "(an empty class)"},
       {"[^\\W]", "'\\W' at byte 2 inside a character class"},
       {"[a", "'[' at byte 0 has no closing bracket"},

@@ -46,6 +46,14 @@ TEST(Reasoning, SplitsWhereverThePiecesEnd) {
       EXPECT_EQ(feed(one.text, one.opened, size), one.expected) << one.text << " by " << size;
 }
 
+TEST(Reasoning, SplitsWholeTexts) {
+  ReasoningPiece piece = splitReasoning("I add.\n</think>\n\n43\n", true);
+  EXPECT_EQ(piece.reasoning, "I add.\n");
+  EXPECT_EQ(piece.answer, "43\n");
+  EXPECT_EQ(splitReasoning("<think>\nI add", false).reasoning, "I add");
+  EXPECT_EQ(splitReasoning("43", false).answer, "43");
+}
+
 TEST(Reasoning, HoldsBackOnlyWhatMayBeATag) {
   ReasoningSplitter splitter(true);
   EXPECT_EQ(splitter.push("hello </th").reasoning, "hello ");
@@ -56,6 +64,8 @@ TEST(Reasoning, HoldsBackOnlyWhatMayBeATag) {
 TEST(Reasoning, SeesAnOpenPrompt) {
   EXPECT_TRUE(ReasoningSplitter::promptOpensReasoning("<A><think>\n"));
   EXPECT_FALSE(ReasoningSplitter::promptOpensReasoning("<think></think>\n"));
+  EXPECT_TRUE(ReasoningSplitter::promptOpensReasoning("<|im_start|>assistant\n<think>\n"));
+  EXPECT_FALSE(ReasoningSplitter::promptOpensReasoning("assistant\n<think>\n\n</think>\n\n"));
   EXPECT_FALSE(ReasoningSplitter::promptOpensReasoning(""));
 }
 

@@ -33,12 +33,12 @@ struct Fault {
 TEST(TokenizerJson, RefusesFaultyFiles) {
   const Fault faults[] = {
       {"/model", nullptr, "tokenizer.json.model is null, expected an object"},
-      {"/normalizer", {{"type", "NFC"}}, "normalizer.type is \"NFC\""},
+      {"/normalizer", {{"type", "Nmt"}}, "normalizer.type is \"Nmt\""},
       {"/normalizer",
        {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}},
        "normalizers[0].type is \"Lowercase\""},
-      {"/pre_tokenizer", nullptr, "pre_tokenizer is null"},
-      {"/decoder", nullptr, "decoder is missing"},
+      {"/pre_tokenizer", nullptr, "pre_tokenizer has no ByteLevel and decoder has ByteLevel"},
+      {"/decoder", nullptr, "decoder is null, which is not supported; supported: ByteLevel"},
       {"/decoder", {{"type", "Metaspace"}}, "decoder.type is \"Metaspace\""},
       {"/truncation", {{"max_length", 1}}, "truncation is an object"},
       {"/padding", {{"strategy", "x"}}, "padding is an object"},

@@ -1,7 +1,9 @@
 // moec-test-bundle OUT [weights=present|synthetic|none] [arch=A] [feature=F]
-//                      [target=cpu|cuda] [files=FOLDER] [eos=ID] [flip=OFFSET] [cut=BYTES]
+//                      [target=cpu|cuda] [files=FOLDER] [template=FILE] [eos=ID] [flip=OFFSET]
+//                      [cut=BYTES]
 // Writes the toy bundle for the command line's tests. `files` carries the
-// tokenizer of a checkpoint folder, `eos` a generation_config.json; `flip` and
+// tokenizer of a checkpoint folder, `template` a chat_template.jinja, `eos` (one
+// id, or a list in brackets) a generation_config.json; `flip` and
 // `cut` (from the end; negative offsets too) damage the finished file.
 #include "test/runtime/toy/TestBundle.h"
 
@@ -38,6 +40,10 @@ static BundleParts partsFor(std::map<std::string, std::string> &options) {
       Bytes content = readFile(options["files"] + "/" + name);
       addFile(m, name, std::string(content.begin(), content.end()));
     }
+  if (!options["template"].empty()) {
+    Bytes content = readFile(options["template"]);
+    addFile(m, "chat_template.jinja", std::string(content.begin(), content.end()));
+  }
   return parts;
 }
 
