@@ -143,7 +143,8 @@ std::vector<float> toyLogits(std::span<const int32_t> tokens) {
   return logits;
 }
 
-BundleParts toyParts(ToyWeights kind) {
+/// The toy model around `image`, which is for the host.
+static BundleParts partsAround(Bytes image, ToyWeights kind) {
   BundleParts parts;
   fb::ManifestT &m = parts.manifest;
   m.model_type = "toy";
@@ -162,7 +163,7 @@ BundleParts toyParts(ToyWeights kind) {
   m.cache->page_rows = TOY_PAGE_ROWS;
   m.weights_present = kind != ToyWeights::None;
   m.synthetic_seed = 7;
-  parts.segments.push_back(readFile(TOY_KERNELS_SO));
+  parts.segments.push_back(std::move(image));
   if (kind == ToyWeights::Present) {
     parts.segments.push_back(bytesOf(toyEmbedding()));
     parts.segments.push_back(bytesOf(toyHead()));
@@ -179,12 +180,48 @@ BundleParts toyParts(ToyWeights kind) {
   return parts;
 }
 
+void addCases(BundleParts &parts, const std::string &casesJson) {
+  std::vector<float> hidden = pseudoRandom(2 * TOY_WIDTH, 3), head = toyHead(), products, some;
+  for (int row = 0; row < 2; ++row)
+    for (int v = 0; v < TOY_VOCAB; ++v) {
+      float sum = 0;
+      for (int i = 0; i < TOY_WIDTH; ++i)
+        sum += hidden[row * TOY_WIDTH + i] * head[v * TOY_WIDTH + i];
+      products.push_back(sum);
+    }
+  std::vector<int32_t> indices = {0, 7, 2047, 2048, 4095};
+  for (int32_t index : indices)
+    some.push_back(products[index]);
+  auto add = [&](const char *name, fb::DType type, uint64_t count, const void *data) {
+    auto w = std::make_unique<fb::WeightT>();
+    w->name = name;
+    w->dtype = type;
+    w->shape = {count};
+    w->bytes = count * 4;
+    w->segment = int32_t(parts.segments.size());
+    const auto *bytes = static_cast<const uint8_t *>(data);
+    parts.segments.emplace_back(bytes, bytes + count * 4);
+    parts.manifest.weights.push_back(std::move(w));
+  };
+  add("hidden", fb::DType::F32, hidden.size(), hidden.data());
+  add("products", fb::DType::F32, products.size(), products.data());
+  add("some", fb::DType::F32, some.size(), some.data());
+  add("indices", fb::DType::I32, indices.size(), indices.data());
+  auto p = program(2, 2, 2);
+  p->launches.erase(p->launches.begin(), p->launches.begin() + 2); // but toy_head
+  parts.manifest.entries.push_back(entry("head", std::move(p)));
+  parts.manifest.files.push_back(std::make_unique<fb::TextFileT>());
+  parts.manifest.files.back()->name = "cases.json";
+  parts.manifest.files.back()->text = casesJson;
+}
+
+BundleParts toyParts(ToyWeights kind) { return partsAround(readFile(TOY_KERNELS_SO), kind); }
+
 BundleParts cudaToyParts(ToyWeights kind, const std::string &arch, Bytes cubin, Bytes ptx) {
-  BundleParts parts = toyParts(kind);
+  BundleParts parts = partsAround(std::move(cubin), kind);
   fb::ManifestT &m = parts.manifest;
   m.target->kind = "cuda";
   m.target->arch = arch;
-  parts.segments[0] = std::move(cubin);
   m.images[0]->format = "cubin";
   m.images[0]->alternative = 1;
   m.images.push_back(std::make_unique<fb::ImageT>());

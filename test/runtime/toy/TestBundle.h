@@ -33,6 +33,12 @@ BundleParts cudaToyParts(ToyWeights weights = ToyWeights::Present,
                          const std::string &arch = "sm_90a",
                          Bytes cubin = {'c', 'u', 'b', 'i', 'n'}, Bytes ptx = {'p', 't', 'x'});
 
+/// Adds what a package of kernel tests needs: entry "head" (toy_head on up to 2
+/// output rows), weights "hidden" [2, TOY_WIDTH], its products "products"
+/// [2, TOY_VOCAB], "some" (5 of them) and "indices" (which), and the text file
+/// cases.json.
+void addCases(BundleParts &parts, const std::string &casesJson);
+
 /// Lays the file out as Format.h says. Segment offsets, sizes and checksums
 /// are filled in; `edit` may spoil them before the manifest is serialised.
 Bytes assemble(BundleParts parts, const std::function<void(fb::ManifestT &)> &edit = {});

@@ -1,6 +1,6 @@
 // moec-test-bundle OUT [weights=present|synthetic|none] [arch=A] [feature=F]
-//                      [target=cpu|cuda] [files=FOLDER] [template=FILE] [eos=ID] [flip=OFFSET]
-//                      [cut=BYTES]
+//                      [target=cpu|cuda] [cubin=FILE] [ptx=FILE] [cases=FILE] [files=FOLDER]
+//                      [template=FILE] [eos=ID] [flip=OFFSET] [cut=BYTES]
 // Writes the toy bundle for the command line's tests. `files` carries the
 // tokenizer of a checkpoint folder, `template` a chat_template.jinja, `eos` (one
 // id, or a list in brackets) a generation_config.json; `flip` and
@@ -27,7 +27,12 @@ static BundleParts partsFor(std::map<std::string, std::string> &options) {
   ToyWeights kind = weights == "synthetic" ? ToyWeights::Synthetic
                     : weights == "none"    ? ToyWeights::None
                                            : ToyWeights::Present;
-  BundleParts parts = options["target"] == "cuda" ? cudaToyParts(kind) : toyParts(kind);
+  auto code = [&](const char *name, Bytes otherwise) {
+    return options[name].empty() ? otherwise : readFile(options[name]);
+  };
+  BundleParts parts = options["target"] == "cuda"
+                          ? cudaToyParts(kind, "sm_90a", code("cubin", {'c'}), code("ptx", {'p'}))
+                          : toyParts(kind);
   fb::ManifestT &m = parts.manifest;
   if (!options["arch"].empty())
     m.target->arch = options["arch"];
@@ -35,6 +40,10 @@ static BundleParts partsFor(std::map<std::string, std::string> &options) {
     m.target->features.push_back(options["feature"]);
   if (!options["eos"].empty())
     addFile(m, "generation_config.json", "{\"eos_token_id\": " + options["eos"] + "}");
+  if (!options["cases"].empty()) {
+    Bytes cases = readFile(options["cases"]);
+    addCases(parts, std::string(cases.begin(), cases.end()));
+  }
   if (!options["files"].empty())
     for (const char *name : {"tokenizer.json", "tokenizer_config.json"}) {
       Bytes content = readFile(options["files"] + "/" + name);

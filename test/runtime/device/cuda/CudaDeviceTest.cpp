@@ -286,15 +286,15 @@ TEST(CudaErrors, CodeRunsOnLaterGpus) {
     return o.log().images;
   };
   using Images = std::vector<std::string>;
-  EXPECT_EQ(loaded("arch=90", "sm_90a"), Images{"cub"});
-  EXPECT_EQ(loaded("arch=89", "sm_80"), Images{"cub"});
-  EXPECT_EQ(loaded("arch=90", "sm_80"), Images{"ptx"});
-  EXPECT_EQ(loaded("arch=103", "sm_100f"), Images{"cub"});
+  EXPECT_EQ(loaded("arch=90", "sm_90a"), Images{"c"});
+  EXPECT_EQ(loaded("arch=89", "sm_80"), Images{"c"});
+  EXPECT_EQ(loaded("arch=90", "sm_80"), Images{"p"});
+  EXPECT_EQ(loaded("arch=103", "sm_100f"), Images{"c"});
 }
 
 TEST(CudaErrors, PtxWhenTheCubinDoesNotLoad) {
   Opened o("fail=cuModuleLoadDataEx:209:1");
-  EXPECT_EQ(o.log().images, std::vector<std::string>{"ptx"});
+  EXPECT_EQ(o.log().images, std::vector<std::string>{"p"});
 }
 
 TEST(CudaErrors, NeitherImageLoads) {

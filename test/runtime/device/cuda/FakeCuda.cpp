@@ -427,7 +427,7 @@ Result cuModuleLoadDataEx(Module *module, const void *image, unsigned options, i
   for (unsigned i = 0; i < options; ++i)
     if (names[i] == kJitErrorLog)
       std::strcpy(static_cast<char *>(values[i]), "");
-  fake().log.images.emplace_back(static_cast<const char *>(image), 3);
+  fake().log.images.emplace_back(static_cast<const char *>(image), 1);
   *module = new ModuleTag;
   return kSuccess;
 }

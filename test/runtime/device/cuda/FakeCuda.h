@@ -41,7 +41,7 @@ struct FakeLog {
   std::map<std::string, int> calls; // of each entry point
   std::vector<FakeLaunch> launches; // that ran
   std::vector<FakeMap> maps;
-  std::vector<std::string> images; // that were loaded
+  std::vector<std::string> images; // that were loaded: their first letters
   std::vector<size_t> copies;      // bytes of copies to the device, as they ran
 };
 
