@@ -1,9 +1,10 @@
 """Runs a bundle on the prompts of a golden and compares logits and greedy tokens.
 
-compare_golden.py BUNDLE GOLDEN_FOLDER --tolerance E [--mode aqabs.] [--margin M]
+compare_golden.py BUNDLE GOLDEN_FOLDER (--tolerance E | --half-from MODE) [--mode aqabs.] [--margin M | --margin-of-error]
 
-Every prompt's logits must be within E (relative L2 error). Greedy tokens must be equal; with a margin, the first
-difference is allowed where the golden's two best logits are closer than M.
+Every prompt's logits must be within E (relative L2 error), or half as far from the golden's as the golden's own are in
+MODE ("exact" for the one without a prefix). Greedy tokens must be equal; with a margin, the first difference is allowed
+where the golden's two best logits are closer than M, or closer than four times the error that the prompt's logits showed.
 """
 import argparse
 import os
@@ -45,16 +46,32 @@ def compare_tokens(golden, name, actual, margin):
     return len(actual) == len(expected)
 
 
+def root_mean_square(rows):
+    values = [value for row in rows for value in row]
+    return (sum(value * value for value in values) / len(values)) ** 0.5
+
+
+def prompt_logits(golden, name):
+    return golden.rows(name + ("logits" if name + "logits" in golden else "logits_last"))
+
+
+def tolerance_for(options, golden, index):
+    if options.half_from is None:
+        return options.tolerance
+    other = "" if options.half_from == "exact" else options.half_from
+    return relative_error(prompt_logits(golden, f"{other}p{index}."), prompt_logits(golden, f"{options.mode}p{index}.")) / 2
+
+
 def compare_prompt(options, golden, index):
     name = f"{options.mode}p{index}."
     prompt = list(golden.flat(f"p{index}.input_ids"))
     tokens, logits = generate(options.bundle, prompt, len(golden.flat(name + "greedy.tokens")))
-    if name + "logits" in golden:
-        error = relative_error(logits[: len(prompt)], golden.rows(name + "logits"))
-    else:
-        error = relative_error(logits[len(prompt) - 1 : len(prompt)], golden.rows(name + "logits_last"))
-    print(f"{name}logits: relative L2 error {error:.2e}")
-    return compare_tokens(golden, name, tokens, options.margin) and error <= options.tolerance
+    expected = prompt_logits(golden, name)
+    error = relative_error(logits[len(prompt) - len(expected) : len(prompt)], expected)
+    tolerance = tolerance_for(options, golden, index)
+    print(f"{name}logits: relative L2 error {error:.2e}, allowed {tolerance:.2e}")
+    margin = 4 * error * root_mean_square(expected) if options.margin_of_error else options.margin
+    return compare_tokens(golden, name, tokens, margin) and error <= tolerance
 
 
 def main():
@@ -62,8 +79,11 @@ def main():
     parser.add_argument("bundle")
     parser.add_argument("golden")
     parser.add_argument("--mode", default="")
-    parser.add_argument("--tolerance", type=float, required=True)
+    limit = parser.add_mutually_exclusive_group(required=True)
+    limit.add_argument("--tolerance", type=float)
+    limit.add_argument("--half-from", metavar="MODE")
     parser.add_argument("--margin", type=float, default=0.0)
+    parser.add_argument("--margin-of-error", action="store_true")
     options = parser.parse_args()
     golden = Tensors(os.path.join(options.golden, "golden.safetensors"))
     index, good = 0, True

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Collects what run.py needs on a machine with a GPU, on one without: programs, their libraries, compiled bundles.
+
+pack.py KIT --build build/release [--target sm_90a] [--models NAME,...] [--kernels FOLDER]
+
+`--kernels` holds packages for moec-kernel-test. What does not compile is written into the kit's missing.json.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAMS = ["bin/moec-run", "bin/moec-kernel-test", "test-tools/moec-gpu-device-test"]
+# The machine's own C library must fit its driver: it stays out.
+LEFT_OUT = re.compile(r"^(libc|libm|libdl|librt|libpthread)\.so|^ld-linux")
+
+
+def copy_programs(kit, build):
+    for folder in ("bin", "lib", "scripts"):
+        os.makedirs(os.path.join(kit, folder), exist_ok=True)
+    for program in PROGRAMS:
+        path = os.path.join(build, program)
+        shutil.copy(path, os.path.join(kit, "bin"))
+        listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
+        for name, library in re.findall(r"(\S+) => (/\S+)", listing):
+            if not LEFT_OUT.match(name):
+                shutil.copy(library, os.path.join(kit, "lib", name))
+    for script in ("compare_golden.py", "heldout_problems.py", "safetensors.py"):
+        shutil.copy(os.path.join(SOURCE, "test", "golden", script), os.path.join(kit, "scripts"))
+    shutil.copy(os.path.join(SOURCE, "test", "gpu", "run.py"), kit)
+
+
+def golden_check(mode, *limits):
+    return {"name": f"golden {mode or 'exact'}", "script": "compare_golden.py",
+            "arguments": ["{}", f"--mode={mode}", *limits]}
+
+
+def heldout_check():
+    return {"name": "held-out problems", "script": "heldout_problems.py",
+            "arguments": ["{}/heldout_problems.json", "--at-least", "92"]}
+
+
+def list_models():
+    """(name, checkpoint, options of compile, checks): BF16 between kernels allows 3e-2 against the float32 golden."""
+    exact = golden_check("", "--tolerance", "3e-2", "--margin-of-error")
+    goldens = os.path.join(SOURCE, "test", "golden", "Inputs")
+    for name in sorted(os.listdir(goldens)):
+        yield name, os.path.join(goldens, name), ["--activations", "exact"], [exact]
+    quantized = golden_check("aqabs.", "--half-from", "exact", "--margin-of-error")
+    yield ("deepseek_v3_fp8-quantized", os.path.join(goldens, "deepseek_v3_fp8"), ["--activations", "quantized"],
+           [quantized])
+    tiny = os.path.join(SOURCE, "models", "tiny-r1")
+    yield "tiny-r1", tiny, ["--activations", "exact", "--max-context", "256"], [exact, heldout_check()]
+    yield ("tiny-r1-quantized", tiny, ["--activations", "quantized", "--max-context", "256"], [heldout_check()])
+
+
+def compile_model(kit, build, target, name, checkpoint, arguments, checks):
+    """The reason when it does not compile, else nothing."""
+    folder = os.path.join(kit, "models", name)
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [os.path.join(build, "bin", "moec"), "compile", checkpoint, "--target", target, *arguments, "-o",
+               os.path.join(folder, "bundle")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        return lines[-1] if lines else f"exit status {done.returncode}"
+    for file in ("golden.safetensors", "heldout_problems.json"):
+        if os.path.exists(os.path.join(checkpoint, file)):
+            shutil.copy(os.path.join(checkpoint, file), folder)
+    with open(os.path.join(folder, "checks.json"), "w") as file:
+        json.dump(checks, file, indent=1)
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kit")
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--target", default="sm_90a")
+    parser.add_argument("--models", help="only these, separated by commas; empty: none")
+    parser.add_argument("--kernels")
+    options = parser.parse_args()
+    copy_programs(options.kit, options.build)
+    if options.kernels:
+        shutil.copytree(options.kernels, os.path.join(options.kit, "kernels"), dirs_exist_ok=True)
+    missing = {}
+    for name, checkpoint, arguments, checks in list_models():
+        if options.models is None or name in options.models.split(","):
+            why = compile_model(options.kit, options.build, options.target, name, checkpoint, arguments, checks)
+            if why:
+                missing[name] = why
+            print(f"{name}: {why or 'compiled'}", flush=True)
+    with open(os.path.join(options.kit, "missing.json"), "w") as file:
+        json.dump(missing, file, indent=1)
+
+
+main()
