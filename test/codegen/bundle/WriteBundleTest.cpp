@@ -26,6 +26,7 @@ TEST(WriteBundle, TheRuntimeReadsWhatIsWritten) {
   TestFolder source, out;
   Compiled compiled;
   compiled.makeCheckpoint(source);
+  source.write("chat_template.jinja", "{{ bos_token }}");
   valueOf(compiled.write(source, {out.path(), WeightMode::Copy, 2, "test"}));
   rt::BundleFile bundle(out.path());
   const fb::Manifest &m = bundle.manifest();
@@ -37,6 +38,8 @@ TEST(WriteBundle, TheRuntimeReadsWhatIsWritten) {
   EXPECT_EQ(m.cache()->row_width(), 16u);
   EXPECT_EQ(m.numerics()->Get(0)->key()->str(), "activations");
   EXPECT_EQ(bundle.textFile("config.json").substr(0, 1), "{");
+  EXPECT_EQ(bundle.textFile("chat_template.jinja"), "{{ bos_token }}");
+  EXPECT_EQ(bundle.textFile("tokenizer.json"), "");
   EXPECT_EQ(bundle.segment(m.images()->Get(0)->segment()).size(), 5000u);
   EXPECT_EQ(m.kernels()->Get(0)->num_args(), 3u);
   EXPECT_EQ(m.kernels()->Get(0)->schedule()->str(), "row_tile = 4");

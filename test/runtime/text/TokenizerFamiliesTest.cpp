@@ -60,6 +60,7 @@ void checkFamily(const std::string &family, const std::string &variant = "") {
   checkCases(tokenizer, Json::parse(readSourceFile(path + "cases" + suffix + ".json")));
 }
 
+TEST(TokenizerFamilies, DeepseekV2) { checkFamily("deepseek_v2"); }
 TEST(TokenizerFamilies, Qwen2) { checkFamily("qwen2"); }
 TEST(TokenizerFamilies, Qwen3) { checkFamily("qwen3"); }
 TEST(TokenizerFamilies, Llama3) { checkFamily("llama3"); }
