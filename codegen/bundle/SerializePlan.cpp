@@ -73,6 +73,9 @@ private:
   Offset<flatbuffers::Vector<Offset<fb::KeyValue>>> addNumerics();
   Offset<flatbuffers::Vector<Offset<fb::TextFile>>> addFiles();
   Offset<fb::Target> addTarget();
+  Offset<flatbuffers::Vector<Offset<fb::Image>>> addImages();
+  FailureOr<Offset<flatbuffers::Vector<Offset<fb::TensorMap>>>>
+  addTensorMaps(kern::KernelOp kernel, ArrayRef<TensorMap> maps);
   Offset<flatbuffers::String> getModuleString(StringRef name);
   uint64_t getModuleInt(StringRef name);
 
@@ -129,20 +132,46 @@ static unsigned countBuffers(kern::KernelOp kernel) {
   return count + (kernel.getNumCounters() > 0);
 }
 
+FailureOr<Offset<flatbuffers::Vector<Offset<fb::TensorMap>>>>
+Serializer::addTensorMaps(kern::KernelOp kernel, ArrayRef<TensorMap> maps) {
+  Offsets<fb::TensorMap> tables;
+  for (const TensorMap &map : maps) {
+    auto dtype = toBundleType(map.element);
+    if (!dtype)
+      return kernel.emitError() << "has a tensor map of " << map.element;
+    std::vector<fb::Extent> sizes;
+    for (const TensorMap::Extent &size : map.sizes)
+      sizes.emplace_back(fb::Dim(size.dim), size.multiplier, size.addend);
+    tables.push_back(
+        fb::CreateTensorMap(builder, map.slot, map.offset, *dtype,
+                            builder.CreateVectorOfStructs(sizes), builder.CreateVector(map.strides),
+                            builder.CreateVector(map.box), map.swizzle, map.l2Promotion));
+  }
+  if (tables.empty())
+    return Offset<flatbuffers::Vector<Offset<fb::TensorMap>>>();
+  return builder.CreateVector(tables);
+}
+
 LogicalResult Serializer::addKernels() {
   for (kern::KernelOp kernel : module.getOps<kern::KernelOp>()) {
-    auto workspace = parts.image->workspaceBytes.find(kernel.getSymName());
-    if (workspace == parts.image->workspaceBytes.end())
+    auto found = parts.code->kernels.find(kernel.getSymName());
+    if (found == parts.code->kernels.end())
       return kernel.emitError() << "has no code in the image";
+    const KernelLaunch &launch = found->second;
+    auto maps = addTensorMaps(kernel, launch.tensorMaps);
+    if (failed(maps))
+      return failure();
     std::string spec;
     raw_string_ostream(spec) << kernel;
     kernelIndex[kernel.getSymNameAttr()] = kernelOps.size();
     kernelOps.push_back(kernel);
-    kernels.push_back(
-        fb::CreateKernel(builder, builder.CreateString(kernel.getSymName().str()), /*image=*/0,
-                         builder.CreateString(kern::stringifyHero(kernel.getHero()).str()),
-                         builder.CreateString(scheduleText(kernel.getScheduleAttr())),
-                         builder.CreateString(spec), countBuffers(kernel), workspace->second));
+    kernels.push_back(fb::CreateKernel(
+        builder, builder.CreateString(kernel.getSymName().str()), /*image=*/0,
+        builder.CreateString(kern::stringifyHero(kernel.getHero()).str()),
+        builder.CreateString(scheduleText(kernel.getScheduleAttr())), builder.CreateString(spec),
+        countBuffers(kernel), launch.workspaceBytes, launch.threads, launch.sharedBytes,
+        launch.cluster, launch.maxBlocks, launch.earlyLaunch, *maps, launch.registers,
+        launch.spillBytes, launch.blocksPerCore));
   }
   return success();
 }
@@ -286,9 +315,19 @@ Offset<flatbuffers::Vector<Offset<fb::TextFile>>> Serializer::addFiles() {
 }
 
 Offset<fb::Target> Serializer::addTarget() {
-  return fb::CreateTarget(builder, builder.CreateString(parts.image->targetKind),
-                          builder.CreateString(parts.image->arch),
-                          builder.CreateVectorOfStrings(parts.image->features));
+  return fb::CreateTarget(builder, builder.CreateString(parts.code->targetKind),
+                          builder.CreateString(parts.code->arch),
+                          builder.CreateVectorOfStrings(parts.code->features));
+}
+
+Offset<flatbuffers::Vector<Offset<fb::Image>>> Serializer::addImages() {
+  Offsets<fb::Image> tables;
+  for (auto [index, image] : llvm::enumerate(parts.code->images)) {
+    int32_t alternative = index + 1 < parts.code->images.size() ? index + 1 : -1;
+    tables.push_back(fb::CreateImage(builder, builder.CreateString(image.format),
+                                     parts.imageSegments[index], alternative));
+  }
+  return builder.CreateVector(tables);
 }
 
 FailureOr<std::vector<uint8_t>> Serializer::run() {
@@ -301,9 +340,7 @@ FailureOr<std::vector<uint8_t>> Serializer::run() {
   auto numerics = addNumerics();
   auto segments = builder.CreateVectorOfStructs(parts.segments);
   auto weightTables = builder.CreateVector(weights);
-  std::vector<Offset<fb::Image>> images = {
-      fb::CreateImage(builder, builder.CreateString(parts.image->format), parts.imageSegment)};
-  auto imageTables = builder.CreateVector(images);
+  auto imageTables = addImages();
   auto kernelTables = builder.CreateVector(kernels);
   auto entryTables = builder.CreateVector(entries);
   auto files = addFiles();

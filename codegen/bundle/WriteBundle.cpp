@@ -98,7 +98,7 @@ static Error checkSources(ArrayRef<PlannedWeight> planned, WeightMode mode,
   return Error::success();
 }
 
-Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const CodeImage &image,
+Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const KernelCode &code,
                                                  const frontend::Checkpoint &checkpoint,
                                                  const frontend::QuantScheme &scheme,
                                                  const BundleRequest &request) {
@@ -120,10 +120,13 @@ Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const Co
   auto writer = BundleWriter::create(request.folder);
   if (!writer)
     return writer.takeError();
-  auto imageSegment = (*writer)->addSegment(image.bytes);
-  if (!imageSegment)
-    return imageSegment.takeError();
   ManifestParts parts;
+  for (const CodeImage &image : code.images) {
+    auto segment = (*writer)->addSegment(image.bytes);
+    if (!segment)
+      return segment.takeError();
+    parts.imageSegments.push_back(*segment);
+  }
   if (Error error = writeWeights(*planned, request.weights, packer, **writer, parts.weights))
     return error;
   parts.compiler = request.compiler;
@@ -131,8 +134,7 @@ Expected<BundleResult> moec::bundle::writeBundle(mlir::ModuleOp module, const Co
   parts.files = std::move(*files);
   parts.maxBatch = request.maxBatch;
   parts.segments = (*writer)->segments().vec();
-  parts.image = &image;
-  parts.imageSegment = *imageSegment;
+  parts.code = &code;
   parts.weightsPresent = request.weights != WeightMode::None;
   parts.syntheticSeed = request.weights == WeightMode::Synthetic ? syntheticSeed : 0;
   auto manifest = serializePlan(module, parts);

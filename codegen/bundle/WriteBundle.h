@@ -32,7 +32,7 @@ struct BundleResult {
 /// Writes `request.folder`/rank-0.moeb. Everything that can be wrong with the
 /// checkpoint's tensors but the values of scales is found before a byte is
 /// written.
-llvm::Expected<BundleResult> writeBundle(mlir::ModuleOp module, const CodeImage &image,
+llvm::Expected<BundleResult> writeBundle(mlir::ModuleOp module, const KernelCode &code,
                                          const frontend::Checkpoint &checkpoint,
                                          const frontend::QuantScheme &scheme,
                                          const BundleRequest &request);

@@ -74,13 +74,14 @@ static Value getUpdatedCache(Value cache) {
 }
 
 TileFunction::TileFunction(kern::KernelOp kernel, ModuleOp module, const Machine &machine)
-    : kernel(kernel), machine(machine), b(kernel.getLoc(), module.getContext()) {
+    : kernel(kernel), machine(machine), b(kernel.getLoc(), module.getContext()),
+      team(machine.floatLanes()) {
   Type index = b.getIndexType();
   SmallVector<Type> inputs;
   for (const Slot &slot : getSlots(kernel))
     inputs.push_back(slot.type);
   inputs.append(kNumDims + 1, index);
-  inputs.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
+  inputs.push_back(getWorkspaceType({ShapedType::kDynamic}, b.getI8Type()));
 
   b.setInsertionPointToEnd(module.getBody());
   function =
@@ -103,6 +104,17 @@ TileFunction::TileFunction(kern::KernelOp kernel, ModuleOp module, const Machine
                           : bindSlots(type, kernel.getRows()[numArguments + i], slot));
   if (kernel.getNumCounters())
     counters = function.getArgument(slot++);
+  team = makeTeam();
+}
+
+Team TileFunction::makeTeam() {
+  Team made =
+      makeBlockTeam(b, machine.floatLanes(), getScheduleSize("threads", 1), machine.subgroup);
+  if (int64_t parts = made.threads / made.subgroup; !made.isOne() && parts > 1) {
+    made.scratch = allocate({parts}, b.getF32Type());
+    made.indices = allocate({parts}, b.getI32Type());
+  }
+  return made;
 }
 
 Buffer TileFunction::bindSlots(Type type, Attribute rows, unsigned &slot) {
@@ -136,15 +148,19 @@ int64_t TileFunction::getScheduleSize(StringRef name, int64_t otherwise) const {
   return schedule ? schedule->get(name, otherwise) : otherwise;
 }
 
-Value TileFunction::allocate(MemRefType type) {
+MemRefType TileFunction::getWorkspaceType(ArrayRef<int64_t> shape, Type element) {
+  Attribute space;
+  if (machine.workspaceSpace)
+    space = b.getI64IntegerAttr(machine.workspaceSpace);
+  return MemRefType::get(shape, element, MemRefLayoutAttrInterface(), space);
+}
+
+Value TileFunction::allocate(ArrayRef<int64_t> shape, Type element) {
+  MemRefType type = getWorkspaceType(shape, element);
   Value offset = constantIndex(b, workspaceBytes);
   int64_t bytes = type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
   workspaceBytes += llvm::alignTo(bytes, 64);
   return memref::ViewOp::create(b, type, workspace, offset, ValueRange{});
-}
-
-Value TileFunction::allocate(ArrayRef<int64_t> shape, Type element) {
-  return allocate(MemRefType::get(shape, element));
 }
 
 void TileFunction::finish() {

@@ -5,10 +5,12 @@
 //   func @symbol.tile(buffers..., %dims: index x 5, %tile: index, %workspace: memref<?xi8>)
 //
 // A target wraps it: the host in a C function that a thread pool calls for each
-// tile, a GPU in a kernel that maps blocks to tiles.
+// tile, a GPU in a kernel that maps blocks to tiles. There a tile's threads are its
+// team, and the workspace is the block's own memory.
 #pragma once
 
 #include "codegen/kernels/Machine.h"
+#include "codegen/kernels/Team.h"
 #include "dialects/kern/KernDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -43,6 +45,9 @@ public:
   mlir::ImplicitLocOpBuilder b;
   mlir::func::FuncOp function;
 
+  /// The threads that compute the tile: as many as the schedule's `threads`, or one.
+  const Team &getTeam() const { return team; }
+
   /// The tile index, `index`.
   mlir::Value getTile() const { return tile; }
   /// A run-time size, `index`.
@@ -63,9 +68,8 @@ public:
   /// A size of the kernel's schedule.
   int64_t getScheduleSize(llvm::StringRef name, int64_t otherwise = 0) const;
 
-  /// A buffer in the worker's workspace, 64-byte aligned, of a static and contiguous
-  /// type, undefined on entry. Call it at the function's top level, before loops.
-  mlir::Value allocate(mlir::MemRefType type);
+  /// A contiguous buffer in the tile's workspace, 64-byte aligned, undefined on entry. Call it at
+  /// the function's top level, before loops.
   mlir::Value allocate(llvm::ArrayRef<int64_t> shape, mlir::Type element);
 
   /// Ends the function. The bytes allocated are its attribute `kWorkspaceAttr`.
@@ -79,11 +83,14 @@ public:
   static llvm::SmallVector<mlir::MemRefType, 2> getSlotTypes(mlir::Type type, int64_t rowStride);
 
 private:
+  Team makeTeam();
+  mlir::MemRefType getWorkspaceType(llvm::ArrayRef<int64_t> shape, mlir::Type element);
   Buffer bindSlots(mlir::Type type, mlir::Attribute rows, unsigned &slot);
 
   llvm::SmallVector<Buffer> arguments, results;
   mlir::Value dims[kNumDims], tile, workspace, counters;
   int64_t workspaceBytes = 0;
+  Team team;
 };
 
 /// The slots of `kernel` in the ABI's order, each with the index of the argument

@@ -132,9 +132,37 @@ static void forTail(int64_t columns, int64_t lanes,
     }
 }
 
-void moec::codegen::forColumns(ImplicitLocOpBuilder &b, int64_t columns, int64_t lanes,
+/// Thread `index` of the team, for bodies of which each thread takes one.
+static Value isThread(ImplicitLocOpBuilder &b, const Team &team, int64_t index) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, team.thread,
+                               constantIndex(b, index % team.threads));
+}
+
+/// forColumns of several threads.
+static void spreadColumns(ImplicitLocOpBuilder &b, int64_t columns, const Team &team,
+                          llvm::function_ref<void(Value, int64_t)> body) {
+  int64_t lanes = team.lanes, step = lanes * team.threads;
+  int64_t whole = columns / lanes * lanes, rounds = columns / step * step;
+  Value first = mulIndex(b, team.thread, lanes);
+  if (rounds)
+    forRange(b, constantIndex(b, 0), constantIndex(b, rounds), step,
+             [&](Value offset) { body(arith::AddIOp::create(b, offset, first), lanes); });
+  if (whole > rounds) {
+    Value left = constantIndex(b, whole - rounds);
+    ifThen(b, arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first, left),
+           [&] { body(addIndex(b, first, rounds), lanes); });
+  }
+  int64_t taker = 0;
+  forTail(columns, lanes, [&](int64_t offset, int64_t width) {
+    ifThen(b, isThread(b, team, taker++), [&] { body(constantIndex(b, offset), width); });
+  });
+}
+
+void moec::codegen::forColumns(ImplicitLocOpBuilder &b, int64_t columns, const Team &team,
                                llvm::function_ref<void(Value, int64_t)> body) {
-  int64_t whole = columns / lanes * lanes;
+  if (!team.isOne())
+    return spreadColumns(b, columns, team, body);
+  int64_t lanes = team.lanes, whole = columns / lanes * lanes;
   if (whole == lanes)
     body(constantIndex(b, 0), lanes);
   else if (whole)
@@ -144,20 +172,64 @@ void moec::codegen::forColumns(ImplicitLocOpBuilder &b, int64_t columns, int64_t
           [&](int64_t offset, int64_t width) { body(constantIndex(b, offset), width); });
 }
 
-Value moec::codegen::reduceColumns(ImplicitLocOpBuilder &b, int64_t columns, int64_t lanes,
-                                   Reduction kind, double identity,
-                                   llvm::function_ref<Value(Value, int64_t)> values) {
-  auto combine = [&](Value lhs, Value rhs) -> Value {
+namespace {
+/// The two steps of a reduction: of vectors, and of a vector to one value.
+struct Combine {
+  ImplicitLocOpBuilder &b;
+  Reduction kind;
+
+  Value operator()(Value lhs, Value rhs) const {
     if (kind == Reduction::Add)
       return arith::AddFOp::create(b, lhs, rhs);
     return arith::MaximumFOp::create(b, lhs, rhs);
-  };
-  // Reassociation lets the reduction be a tree.
-  auto collapse = [&](Value vector) -> Value {
+  }
+  /// Reassociation lets the reduction be a tree.
+  Value collapse(Value vector) const {
     auto combining =
         kind == Reduction::Add ? vector::CombiningKind::ADD : vector::CombiningKind::MAXIMUMF;
     return vector::ReductionOp::create(b, combining, vector, arith::FastMathFlags::reassoc);
-  };
+  }
+};
+} // namespace
+
+/// reduceColumns of several threads: each thread its steps, then all of them.
+static Value reduceSpread(ImplicitLocOpBuilder &b, int64_t columns, const Team &team,
+                          Reduction kind, double identity,
+                          llvm::function_ref<Value(Value, int64_t)> values) {
+  Combine combine{b, kind};
+  int64_t lanes = team.lanes, step = lanes * team.threads, whole = columns / lanes * lanes;
+  Value first = mulIndex(b, team.thread, lanes);
+  Value total = constantFloat(b, identity);
+  if (whole) {
+    auto next = [&](Value offset, ValueRange carried) -> SmallVector<Value> {
+      return {combine(carried[0], values(offset, lanes))};
+    };
+    Value sums = forRange(b, first, constantIndex(b, whole), step,
+                          constantFloat(b, identity, lanes), next)[0];
+    total = combine.collapse(sums);
+  }
+  int64_t taker = 0;
+  forTail(columns, lanes, [&](int64_t offset, int64_t width) {
+    auto branch = scf::IfOp::create(b, TypeRange{b.getF32Type()}, isThread(b, team, taker++),
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value part = combine.collapse(values(constantIndex(b, offset), width));
+    scf::YieldOp::create(b, combine(total, part));
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, total);
+    total = branch.getResult(0);
+  });
+  return reduceTeam(b, team, total, kind);
+}
+
+Value moec::codegen::reduceColumns(ImplicitLocOpBuilder &b, int64_t columns, const Team &team,
+                                   Reduction kind, double identity,
+                                   llvm::function_ref<Value(Value, int64_t)> values) {
+  if (!team.isOne())
+    return reduceSpread(b, columns, team, kind, identity, values);
+  Combine combine{b, kind};
+  int64_t lanes = team.lanes;
   Value total;
   auto include = [&](Value part) { total = total ? combine(total, part) : part; };
   // Four sums at once hide the adder's latency.
@@ -178,10 +250,10 @@ Value moec::codegen::reduceColumns(ImplicitLocOpBuilder &b, int64_t columns, int
       last[0] = combine(last[0], values(constantIndex(b, offset), lanes));
     for (Value part : ArrayRef(last).drop_front())
       last[0] = combine(last[0], part);
-    include(collapse(last[0]));
+    include(combine.collapse(last[0]));
   }
   forTail(columns, lanes, [&](int64_t offset, int64_t width) {
-    include(collapse(values(constantIndex(b, offset), width)));
+    include(combine.collapse(values(constantIndex(b, offset), width)));
   });
   return total ? total : constantFloat(b, identity);
 }

@@ -2,10 +2,11 @@
 // between an element type in memory and f32 in registers.
 //
 // Tails need no masks: columns are static, so what is left after the full
-// vectors is done in shorter ones, powers of two.
+// vectors is done in shorter ones, powers of two. A number where a team is asked
+// for is a team of one thread with so many lanes.
 #pragma once
 
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "codegen/kernels/Team.h"
 
 #include <functional>
 
@@ -47,16 +48,15 @@ forRange(mlir::ImplicitLocOpBuilder &b, mlir::Value begin, mlir::Value end, int6
 /// scf.if without else.
 void ifThen(mlir::ImplicitLocOpBuilder &b, mlir::Value condition, llvm::function_ref<void()> body);
 
-/// Calls `body(offset, width)` so that [0, columns) is covered: a loop of `lanes`
-/// wide steps, then the tail in falling powers of two.
-void forColumns(mlir::ImplicitLocOpBuilder &b, int64_t columns, int64_t lanes,
+/// Calls `body(offset, width)` so that [0, columns) is covered: steps of `lanes` columns, then the
+/// tail in falling powers of two. The threads of a team take neighbouring steps.
+void forColumns(mlir::ImplicitLocOpBuilder &b, int64_t columns, const Team &team,
                 llvm::function_ref<void(mlir::Value offset, int64_t width)> body);
 
-/// Reduces f(offset, width), vectors of f32, over the columns to one f32 with `kind`
-/// (add or maximum); `identity` is the value of no columns.
-enum class Reduction { Add, Maximum };
+/// Reduces f(offset, width), vectors of f32, over the columns to one f32 with `kind`; all threads
+/// have it. `identity` is the value of no columns.
 mlir::Value
-reduceColumns(mlir::ImplicitLocOpBuilder &b, int64_t columns, int64_t lanes, Reduction kind,
+reduceColumns(mlir::ImplicitLocOpBuilder &b, int64_t columns, const Team &team, Reduction kind,
               double identity,
               llvm::function_ref<mlir::Value(mlir::Value offset, int64_t width)> values);
 

@@ -1,6 +1,7 @@
 // Loads kernel images from memory and runs their tiles.
 #include "test/codegen/KernelHarness.h"
 
+#include "codegen/target/nvidia/NvidiaTarget.h"
 #include "dialects/moe/Recipe.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -87,6 +88,15 @@ void SlotMemory::set(int64_t row, int64_t column, double value) {
   setBits(row, column, converted.bitcastToAPInt().getZExtValue());
 }
 
+SlotMemory SlotMemory::clone() const {
+  SlotMemory copy = *this;
+  int64_t bytes = kGuardBytes + llvm::alignTo(span + kGuardBytes, 64);
+  copy.memory.reset(static_cast<uint8_t *>(std::aligned_alloc(64, bytes)), std::free);
+  std::memcpy(copy.memory.get(), memory.get(), bytes);
+  copy.base = copy.memory.get() + kGuardBytes;
+  return copy;
+}
+
 void SlotMemory::poison() {
   for (int64_t row = 0; row < numRows; ++row)
     std::memset(base + row * stride * elementBytes, 0xFF, numColumns * elementBytes);
@@ -113,6 +123,7 @@ std::unique_ptr<MLIRContext> moec::test::makeContext() {
   DialectRegistry registry;
   registry.insert<func::FuncDialect, moe::MoeDialect, kern::KernDialect>();
   codegen::registerCpuTarget(registry);
+  codegen::registerNvidiaTargets(registry);
   auto context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
   context->printOpOnDiagnostic(false);
@@ -173,13 +184,16 @@ void KernelHarness::compile(StringRef name) {
     messages += diagnostic.str() + "\n";
     return success();
   });
-  auto *target = static_cast<const codegen::CpuTarget *>(kern::getTarget(*module));
+  auto *target = kern::getTarget(*module);
   if (!target)
     throw std::runtime_error(messages);
   if (!kernel.getSchedule())
     kernel.setScheduleAttr(target->chooseSchedule(kernel));
   grid = target->getGrid(kernel);
-  llvm::Expected<codegen::Image> compiled = codegen::emitImage(*module, *target);
+  auto *cpu = dynamic_cast<const codegen::CpuTarget *>(target);
+  if (!cpu)
+    return;
+  llvm::Expected<codegen::Image> compiled = codegen::emitImage(*module, *cpu);
   if (!compiled)
     throw std::runtime_error(messages + llvm::toString(compiled.takeError()));
   image = std::move(*compiled);
@@ -326,16 +340,28 @@ bool KernelHarness::isCounters(size_t slot) {
   return slotOf[slot].first == kernel.getNumArguments() + kernel.getNumResults();
 }
 
+bool KernelHarness::isOutput(unsigned slot) const {
+  return slotOf[slot].first >= const_cast<kern::KernelOp &>(kernel).getNumArguments();
+}
+
+std::array<int64_t, 5> KernelHarness::getDims() const {
+  return {1, dims.tokens, dims.sequences, dims.outputRows, pages};
+}
+
+void KernelHarness::poisonResults() {
+  for (size_t i = 0; i < slots.size(); ++i)
+    if (isCounters(i))
+      std::memset(slots[i].data(), 0, 4 * slots[i].size());
+    else if (isOutput(i))
+      slots[i].poison();
+}
+
 void KernelHarness::run() {
   using Function = void (*)(void *const *, const int64_t *, int64_t, void *);
   auto function = reinterpret_cast<Function>(dlsym(library, kernel.getSymName().str().c_str()));
   if (!function)
     throw std::runtime_error("the image lacks its kernel");
-  for (size_t i = 0; i < slots.size(); ++i)
-    if (isCounters(i))
-      std::memset(slots[i].data(), 0, 4 * slots[i].size());
-    else if (slotOf[i].first >= kernel.getNumArguments())
-      slots[i].poison();
+  poisonResults();
 
   std::vector<void *> args;
   for (SlotMemory &slot : slots)
@@ -399,19 +425,49 @@ static unsigned getCacheArgument(Value cache) {
   return cast<BlockArgument>(cache).getArgNumber();
 }
 
-std::vector<double> KernelHarness::compare() {
+unsigned KernelHarness::getWritten(unsigned index) {
+  if (isa<moe::CacheType>(kernel.getResultTypes()[index]))
+    return getCacheArgument(kernel.getYielded()[index]);
+  return kernel.getNumArguments() + index;
+}
+
+std::vector<reference::Value> KernelHarness::interpret() {
   reference::RandomWeights weights(0); // a kernel has none
   reference::WeightStore store(weights);
   auto expected = reference::Interpreter(*module, store).run(kernel, readArguments());
   if (!expected)
     throw std::runtime_error(llvm::toString(expected.takeError()));
+  std::vector<reference::Value> values;
+  for (auto &value : *expected)
+    values.push_back(*value);
+  return values;
+}
+
+std::map<unsigned, SlotMemory> KernelHarness::interpretSlots() {
+  poisonResults();
+  std::vector<reference::Value> expected = interpret();
+  std::vector<SlotMemory> before;
+  for (SlotMemory &slot : slots)
+    before.push_back(slot.clone());
+  std::map<unsigned, SlotMemory> written;
+  for (unsigned i = 0; i < expected.size(); ++i)
+    write(getWritten(i), expected[i]);
+  for (unsigned i = 0; i < slots.size(); ++i) {
+    bool isWritten = isOutput(i) && !isCounters(i);
+    for (unsigned result = 0; result < expected.size(); ++result)
+      isWritten |= slotOf[i].first == getWritten(result);
+    if (isWritten)
+      written.emplace(i, slots[i]);
+  }
+  slots = before;
+  return written;
+}
+
+std::vector<double> KernelHarness::compare() {
+  std::vector<reference::Value> expected = interpret();
   run();
   std::vector<double> errors;
-  for (auto [i, type] : llvm::enumerate(kernel.getResultTypes())) {
-    bool isCache = isa<moe::CacheType>(type);
-    unsigned value =
-        isCache ? getCacheArgument(kernel.getYielded()[i]) : kernel.getNumArguments() + unsigned(i);
-    errors.push_back(getError(read(value, type), *(*expected)[i]));
-  }
+  for (auto [i, type] : llvm::enumerate(kernel.getResultTypes()))
+    errors.push_back(getError(read(getWritten(i), type), expected[i]));
   return errors;
 }

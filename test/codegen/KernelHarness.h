@@ -10,6 +10,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <map>
 #include <memory>
 #include <random>
 
@@ -36,10 +37,14 @@ public:
   void setBits(int64_t row, int64_t column, uint32_t bits);
 
   void poison();
+  /// With memory of its own.
+  SlotMemory clone() const;
   /// False when bytes outside of the elements' span were written.
   bool guardsIntact() const;
 
   void *data() { return base; }
+  /// From the first element to the last, what lies between rows included.
+  llvm::ArrayRef<uint8_t> bytes() const { return {base, size_t(span)}; }
   mlir::MemRefType type;
 
 private:
@@ -52,7 +57,8 @@ private:
 class KernelHarness {
 public:
   /// Compiles the first kern.kernel of `text`, scheduled by the target unless it is
-  /// already. Arguments are random and make sense together (dialects/reference/RandomInputs.h);
+  /// already. For other targets than "cpu..." nothing is compiled, and run() cannot be called.
+  /// Arguments are random and make sense together (dialects/reference/RandomInputs.h);
   /// rope tables are real ones. Throws std::runtime_error with the diagnostics when that fails.
   KernelHarness(llvm::StringRef text, reference::InputDims dims = {},
                 llvm::StringRef target = "cpu", uint64_t seed = 1);
@@ -74,17 +80,31 @@ public:
   /// is), of what codes and scales stand for; for integers the number of elements that differ.
   std::vector<double> compare();
 
+  /// What the reference interpreter makes of the arguments as they are in memory now: the contents
+  /// of each slot that the kernel writes, by slot.
+  std::map<unsigned, SlotMemory> interpretSlots();
+
   kern::KernelOp getKernel() { return kernel; }
+  kern::GridAttr getGrid() const { return grid; }
+  std::vector<SlotMemory> &getSlots() { return slots; }
+  /// Whether the kernel writes all of a slot, and reads none of it.
+  bool isOutput(unsigned slot) const;
+  /// The run-time sizes in the ABI's order.
+  std::array<int64_t, 5> getDims() const;
   const codegen::Image &getImage() const { return image; }
 
 private:
   void compile(llvm::StringRef target);
   reference::Values readArguments();
+  std::vector<reference::Value> interpret();
   reference::Value read(unsigned value, mlir::Type type);
   void write(unsigned value, const reference::Value &contents);
+  /// The signature's value that result `index` is written to: the cache that it updates, or itself.
+  unsigned getWritten(unsigned index);
   int64_t getDim(kern::Dim dim) const;
   int64_t countTiles() const;
   bool isCounters(size_t slot);
+  void poisonResults();
 
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;

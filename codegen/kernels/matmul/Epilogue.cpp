@@ -20,7 +20,7 @@ std::optional<std::string> Epilogue::refuse(Operation *op) {
       .str();
 }
 
-FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t lanes,
+FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, const Team &team,
                                   Operation *feeder) {
   SmallVector<Operation *> tail = RowTail::getOps(tile.kernel);
   for (Operation &op : hero->getBlock()->without_terminator()) {
@@ -34,7 +34,7 @@ FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t l
   for (Value yielded : hero->getBlock()->getTerminator()->getOperands())
     if (!yielded.getDefiningOp() || yielded.getDefiningOp() == feeder)
       return tile.kernel.emitError() << "a matrix kernel yields what it computes, not an argument";
-  Epilogue epilogue(tile, hero, lanes);
+  Epilogue epilogue(tile, hero, team);
   for (Operation &op : hero->getBlock()->without_terminator())
     if (&op != feeder && !llvm::is_contained(tail, &op))
       epilogue.ops.push_back(&op);
@@ -43,16 +43,17 @@ FailureOr<Epilogue> Epilogue::get(TileFunction &tile, Operation *hero, int64_t l
 
 void Epilogue::emit(const Range &range) const {
   auto &b = tile->b;
-  forRange(b, constantIndex(b, 0), range.numTokens, 1, [&](Value token) {
+  forItems(b, team, constantIndex(b, 0), range.numTokens, [&](Value token, const Team &part) {
     range.block.forWidth(b, range.columns,
-                         [&](int64_t columns) { emitColumns(range, token, columns); });
+                         [&](int64_t columns) { emitColumns(range, token, columns, part); });
   });
 }
 
-void Epilogue::emitColumns(const Range &range, Value token, int64_t columns) const {
+void Epilogue::emitColumns(const Range &range, Value token, int64_t columns,
+                           const Team &part) const {
   auto &b = tile->b;
   Value row = range.resultRow(token);
-  forColumns(b, columns, lanes, [&](Value offset, int64_t width) {
+  forColumns(b, columns, part, [&](Value offset, int64_t width) {
     Value column = addIndex(b, range.resultColumn, offset);
     IRMapping values;
     Value source = range.sumsColumn ? addIndex(b, range.sumsColumn, offset) : offset;

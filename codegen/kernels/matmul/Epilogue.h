@@ -13,7 +13,7 @@ class Epilogue {
 public:
   /// The ops after `hero` in the kernel's body; reports an op that cannot follow it.
   /// `feeder`, which feeds the hero and nothing else, is computed by the caller.
-  static mlir::FailureOr<Epilogue> get(TileFunction &tile, mlir::Operation *hero, int64_t lanes,
+  static mlir::FailureOr<Epilogue> get(TileFunction &tile, mlir::Operation *hero, const Team &team,
                                        mlir::Operation *feeder = nullptr);
 
   /// Why `op` cannot follow a matrix product in its kernel, or nothing when it can.
@@ -31,13 +31,13 @@ public:
   void emit(const Range &range) const;
 
 private:
-  Epilogue(TileFunction &tile, mlir::Operation *hero, int64_t lanes)
-      : tile(&tile), hero(hero), lanes(lanes) {}
-  void emitColumns(const Range &range, mlir::Value token, int64_t columns) const;
+  Epilogue(TileFunction &tile, mlir::Operation *hero, const Team &team)
+      : tile(&tile), hero(hero), team(team) {}
+  void emitColumns(const Range &range, mlir::Value token, int64_t columns, const Team &part) const;
 
   TileFunction *tile;
   mlir::Operation *hero;
-  int64_t lanes;
+  Team team;
   llvm::SmallVector<mlir::Operation *> ops; // the hero and those behind it that a tile computes
 };
 

@@ -80,8 +80,8 @@ std::optional<std::string> GatedEpilogue::refuse(Operation *op) {
   return std::nullopt;
 }
 
-FailureOr<GatedEpilogue> GatedEpilogue::get(TileFunction &tile, Operation *hero, int64_t lanes) {
-  GatedEpilogue epilogue(tile, lanes);
+FailureOr<GatedEpilogue> GatedEpilogue::get(TileFunction &tile, Operation *hero, const Team &team) {
+  GatedEpilogue epilogue(tile, team);
   epilogue.swiglu = findSwiglu(tile.kernel);
   for (Operation &op : hero->getBlock()->without_terminator()) {
     if (&op == hero)
@@ -105,7 +105,7 @@ FailureOr<GatedEpilogue> GatedEpilogue::get(TileFunction &tile, Operation *hero,
   return epilogue;
 }
 
-void GatedEpilogue::emit(const Row &row) const {
+void GatedEpilogue::emit(const Team &part, const Row &row) const {
   auto &b = tile->b;
   RowRef gate{row.sums, {}, row.token, 0, row.columns};
   RowRef up{row.sums, {}, row.token, row.upColumn, row.columns};
@@ -113,11 +113,12 @@ void GatedEpilogue::emit(const Row &row) const {
     Buffer buffer = tile->getResult(index);
     return RowRef{buffer.data, buffer.scales, row.row, 0, row.columns, row.column};
   };
-  swigluRow(b, lanes, gate, up, /*result=*/gate);
+  swigluRow(b, part, gate, up, /*result=*/gate);
+  barrier(b, part);
   moe::SwigluOp op = swiglu;
   for (unsigned index : tile->getResultsOf(op.getResult())) {
     RowRef result = resultRow(index);
-    forColumns(b, row.columns, lanes, [&](Value column, int64_t width) {
+    forColumns(b, row.columns, part, [&](Value column, int64_t width) {
       result.store(b, column, gate.load(b, column, width));
     });
   }
@@ -126,6 +127,6 @@ void GatedEpilogue::emit(const Row &row) const {
       RowRef result = resultRow(index);
       int64_t block = getBlock(quantize);
       result.startBlock = arith::DivUIOp::create(b, row.column, constantIndex(b, block));
-      quantizeRow(b, lanes, gate, result, block);
+      quantizeRow(b, part, gate, result, block);
     }
 }

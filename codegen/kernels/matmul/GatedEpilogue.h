@@ -27,7 +27,7 @@ public:
 
   /// The ops behind `hero`; reports one that cannot be there.
   static mlir::FailureOr<GatedEpilogue> get(TileFunction &tile, mlir::Operation *hero,
-                                            int64_t lanes);
+                                            const Team &team);
 
   /// Where gates and what they gate are among the product's columns: each in one range that begins
   /// at its offset, or in turn in blocks.
@@ -43,13 +43,15 @@ public:
     mlir::Value sums, token, row, column;
     int64_t upColumn, columns;
   };
-  void emit(const Row &row) const;
+  void emit(const Row &row) const { emit(team, row); }
+  /// By a part of the team.
+  void emit(const Team &part, const Row &row) const;
 
 private:
-  GatedEpilogue(TileFunction &tile, int64_t lanes) : tile(&tile), lanes(lanes) {}
+  GatedEpilogue(TileFunction &tile, const Team &team) : tile(&tile), team(team) {}
 
   TileFunction *tile;
-  int64_t lanes;
+  Team team;
   Layout layout;
   moe::SwigluOp swiglu;
   llvm::SmallVector<moe::QuantizeOp> quantizes;

@@ -16,7 +16,14 @@ public:
     return "a permutation is a kernel of its own: it needs the experts of all tokens";
   }
 
-  SmallVector<Candidate> getCandidates(kern::KernelOp kernel, const Machine &) const override {
+  SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
+                                       const Machine &machine) const override {
+    auto permutes = kernel.getBody().front().getOps<moe::PermuteOp>();
+    if (machine.hasTeams() && !permutes.empty()) {
+      int64_t experts = moe::getShape((*permutes.begin()).getOffsets().getType())[0] - 1;
+      int64_t threads = Sort::chooseThreads(experts, machine);
+      return {{makeSchedule(kernel.getContext(), {{"threads", threads}}), 0}};
+    }
     return {{makeSchedule(kernel.getContext(), {}), 0}};
   }
 

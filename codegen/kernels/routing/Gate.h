@@ -19,15 +19,18 @@ private:
   void emitScores(const RowRef &logits);
   void emitChoices();
   void maskGroups();
+  /// The largest of the elements that are not taken, and its index.
+  mlir::Value findBest(mlir::Value values, mlir::Value taken, int64_t size);
   /// Selects `count` of the largest `size` elements of `values`: calls `body(n, index)` for the
-  /// n-th, ties to the lower index. `taken` is overwritten.
+  /// n-th by one thread, ties to the lower index. `taken` is overwritten.
   void selectLargest(mlir::Value values, mlir::Value taken, int64_t size, int64_t count,
                      llvm::function_ref<void(mlir::Value, mlir::Value)> body);
 
   TileFunction &tile;
   mlir::ImplicitLocOpBuilder &b;
   moe::GateOp op;
-  int64_t experts, groups, lanes;
+  int64_t experts, groups;
+  Team team;
   mlir::Value scores, choices, taken;   // [experts]: f32, f32, i8
   mlir::Value groupScores, takenGroups; // [groups]: f32, i8
 };

@@ -15,6 +15,12 @@ using namespace moec::codegen;
 
 namespace {
 
+/// One subgroup for a gate alone; for the product before it as many as there are.
+int64_t chooseThreads(kern::KernelOp kernel, const Machine &machine) {
+  bool hasLinear = !kernel.getBody().front().getOps<moe::LinearOp>().empty();
+  return hasLinear ? machine.threads : machine.subgroup;
+}
+
 class RoutingEmitter : public KernelEmitter {
 public:
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
@@ -26,7 +32,13 @@ public:
   }
 
   /// `tiles`: at most so many; `row_tile`: tokens whose logits are computed together.
-  SmallVector<Candidate> getCandidates(kern::KernelOp kernel, const Machine &) const override {
+  SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
+                                       const Machine &machine) const override {
+    if (machine.hasTeams()) // a tile a token: a gate is work for one subgroup
+      return {{makeSchedule(kernel.getContext(), {{"row_tile", 1},
+                                                  {"tiles", int64_t(1) << 20},
+                                                  {"threads", chooseThreads(kernel, machine)}}),
+               0}};
     return {{makeSchedule(kernel.getContext(), {{"row_tile", 8}, {"tiles", 64}}), 0}};
   }
 
@@ -68,6 +80,7 @@ static LogicalResult readBody(TileFunction &tile, Body &body) {
 
 LogicalResult RoutingEmitter::emit(TileFunction &tile) const {
   auto &b = tile.b;
+  const Team &team = tile.getTeam();
   kern::RowsAttr domain = getDomainRows(tile.kernel);
   if (!domain)
     return tile.kernel.emitOpError() << "has no result with a run-time row count";
@@ -97,12 +110,14 @@ LogicalResult RoutingEmitter::emit(TileFunction &tile) const {
     Value left = arith::SubIOp::create(b, end, first);
     Value count = arith::MinUIOp::create(b, left, constantIndex(b, rowTile));
     if (body.linear)
-      forRange(b, zero, constantIndex(b, logits.columns), 1, [&](Value expert) {
-        forRange(b, zero, count, 1, [&](Value i) {
-          Value logit = emitRowDot(tile, body.linear, addIndex(b, first, i), expert);
-          storeFloat(b, logit, logits.data, {i, expert});
-        });
-      });
+      forItems(b, team, zero, constantIndex(b, logits.columns),
+               [&](Value expert, const Team &part) {
+                 forRange(b, zero, count, 1, [&](Value i) {
+                   Value logit = emitRowDot(tile, part, body.linear, addIndex(b, first, i), expert);
+                   runOnce(b, part, [&] { storeFloat(b, logit, logits.data, {i, expert}); });
+                 });
+               });
+    barrier(b, team);
     forRange(b, zero, count, 1, [&](Value i) {
       Value row = addIndex(b, first, i);
       if (body.linear) {

@@ -46,7 +46,8 @@ struct Operand {
 };
 } // namespace
 
-Value moec::codegen::emitRowDot(TileFunction &tile, moe::LinearOp op, Value row, Value feature) {
+Value moec::codegen::emitRowDot(TileFunction &tile, const Team &team, moe::LinearOp op, Value row,
+                                Value feature) {
   auto &b = tile.b;
   int64_t columns = moe::getShape(op.getX().getType()).back();
   Operand x(tile.getArgument(op.getX()), op.getX().getType(), row, columns);
@@ -55,12 +56,11 @@ Value moec::codegen::emitRowDot(TileFunction &tile, moe::LinearOp op, Value row,
   block = block ? std::min(block, columns) : columns;
 
   auto sumBlock = [&](Value first, int64_t size) -> Value {
-    Value sum = reduceColumns(b, size, tile.machine.floatLanes(), Reduction::Add, 0,
-                              [&](Value column, int64_t width) -> Value {
-                                Value at = addIndex(b, first, column);
-                                return arith::MulFOp::create(b, x.load(b, at, width),
-                                                             weight.load(b, at, width));
-                              });
+    Value sum =
+        reduceColumns(b, size, team, Reduction::Add, 0, [&](Value column, int64_t width) -> Value {
+          Value at = addIndex(b, first, column);
+          return arith::MulFOp::create(b, x.load(b, at, width), weight.load(b, at, width));
+        });
     for (const Operand *operand : {&x, &weight})
       if (operand->blockColumns)
         sum = arith::MulFOp::create(b, sum, operand->loadScale(b, first));

@@ -11,7 +11,8 @@ namespace moec::codegen {
 /// Why `op` cannot be computed row by row, or nothing when it can.
 std::optional<std::string> refuseRowDot(moe::LinearOp op);
 
-/// The dot product of row `row` of x and row `feature` of the weight, f32.
-mlir::Value emitRowDot(TileFunction &tile, moe::LinearOp op, mlir::Value row, mlir::Value feature);
+/// The dot product of row `row` of x and row `feature` of the weight, f32, by `team`.
+mlir::Value emitRowDot(TileFunction &tile, const Team &team, moe::LinearOp op, mlir::Value row,
+                       mlir::Value feature);
 
 } // namespace moec::codegen

@@ -39,19 +39,19 @@ LogicalResult RowProgram::emitOp(Operation *op) {
 //===----------------------------------------------------------------------===//
 
 void RowProgram::copy(const RowRef &from, const RowRef &to) {
-  forColumns(b, from.columns, lanes, [&](Value column, int64_t width) {
+  forColumns(b, from.columns, team, [&](Value column, int64_t width) {
     to.store(b, column, from.load(b, column, width));
   });
   if (from.scales) {
     int64_t blocks = cast<MemRefType>(from.scales.getType()).getShape().back();
-    forRange(b, constantIndex(b, 0), constantIndex(b, blocks), 1,
-             [&](Value block) { to.storeScale(b, block, from.loadScale(b, block)); });
+    forScalars(b, team, constantIndex(b, 0), constantIndex(b, blocks),
+               [&](Value block) { to.storeScale(b, block, from.loadScale(b, block)); });
   }
 }
 
 void RowProgram::emitAdd(moe::AddOp op) {
   RowRef lhs = get(op.getLhs()), rhs = get(op.getRhs()), result = getDestination(op);
-  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+  forColumns(b, result.columns, team, [&](Value column, int64_t width) {
     Value left = lhs.load(b, column, width), right = rhs.load(b, column, width);
     result.store(b, column, arith::AddFOp::create(b, left, right));
   });
@@ -59,7 +59,7 @@ void RowProgram::emitAdd(moe::AddOp op) {
 
 void RowProgram::emitSwiglu(moe::SwigluOp op) {
   RowRef gate = get(op.getGate()), up = get(op.getUp()), result = getDestination(op);
-  swigluRow(b, lanes, gate, up, result);
+  swigluRow(b, team, gate, up, result);
 }
 
 void RowProgram::emitConcat(moe::ConcatOp op) {
@@ -75,43 +75,59 @@ void RowProgram::emitConcat(moe::ConcatOp op) {
 // Reductions over the row
 //===----------------------------------------------------------------------===//
 
+/// Calls `body(start, part)` for the columns of each head. One head is for the whole team.
+void RowProgram::forHeads(int64_t heads, int64_t columns,
+                          llvm::function_ref<void(Value, const Team &)> body) {
+  Value zero = constantIndex(b, 0);
+  if (team.isOne())
+    forRange(b, zero, constantIndex(b, heads * columns), columns,
+             [&](Value start) { body(start, team); });
+  else if (heads == 1)
+    body(zero, team);
+  else
+    forItems(b, team, zero, constantIndex(b, heads),
+             [&](Value head, const Team &part) { body(mulIndex(b, head, columns), part); });
+}
+
 void RowProgram::emitRmsNorm(moe::RmsNormOp op) {
   RowRef x = get(op.getX()), result = getDestination(op);
-  int64_t columns = x.columns / op.getHeads();
+  int64_t heads = op.getHeads(), columns = x.columns / heads;
   RowRef weight{tile.getArgument(op.getWeight()).data, {}, {}, 0, columns};
   double epsilon = op.getEpsilon().convertToDouble();
-  forRange(b, constantIndex(b, 0), constantIndex(b, x.columns), columns, [&](Value head) {
-    x.start = result.start = head;
+  auto emitHead = [&](Value start, const Team &part) {
+    x.start = result.start = start;
     Value squares =
-        reduceColumns(b, columns, lanes, Reduction::Add, 0, [&](Value column, int64_t width) {
+        reduceColumns(b, columns, part, Reduction::Add, 0, [&](Value column, int64_t width) {
           Value values = x.load(b, column, width);
           return arith::MulFOp::create(b, values, values).getResult();
         });
     Value mean = arith::DivFOp::create(b, squares, constantFloat(b, columns));
     Value shifted = arith::AddFOp::create(b, mean, constantFloat(b, epsilon));
     Value factor = arith::DivFOp::create(b, constantFloat(b, 1), math::SqrtOp::create(b, shifted));
-    forColumns(b, columns, lanes, [&](Value column, int64_t width) {
+    forColumns(b, columns, part, [&](Value column, int64_t width) {
       Value scaled = arith::MulFOp::create(b, x.load(b, column, width), splat(b, factor, width));
       result.store(b, column, arith::MulFOp::create(b, scaled, weight.load(b, column, width)));
     });
-  });
+  };
+  forHeads(heads, columns, emitHead);
 }
 
 void RowProgram::emitQuantize(moe::QuantizeOp op) {
   int64_t block = cast<moe::QTensorType>(op.getType()).getScheme().getBlock()[1];
-  quantizeRow(b, lanes, get(op.getX()), getDestination(op), block);
+  quantizeRow(b, team, get(op.getX()), getDestination(op), block);
 }
 
 void RowProgram::emitDequantize(moe::DequantizeOp op) {
   RowRef x = get(op.getX()), result = getDestination(op);
   int64_t block = cast<moe::QTensorType>(op.getX().getType()).getScheme().getBlock()[1];
-  forScaleBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
+  auto emitBlock = [&](Value index, Value first, int64_t size, const Team &part) {
     Value scale = x.loadScale(b, index);
-    forColumns(b, size, lanes, [&](Value column, int64_t width) {
+    forColumns(b, size, part, [&](Value column, int64_t width) {
       Value at = addIndex(b, first, column);
       result.store(b, at, arith::MulFOp::create(b, x.load(b, at, width), splat(b, scale, width)));
     });
-  });
+  };
+  forScaleBlocks(b, team, x.columns, block, emitBlock);
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,7 +150,7 @@ void RowProgram::emitCombine(moe::CombineOp op) {
   RowRef weights = get(op.getWeights()), result = getDestination(op);
   Buffer slots = tile.getArgument(op.getSlots()), y = tile.getArgument(op.getY());
   Value zero = constantIndex(b, 0), choices = constantIndex(b, weights.columns);
-  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+  forColumns(b, result.columns, team, [&](Value column, int64_t width) {
     auto step = [&](Value choice, ValueRange carried) -> SmallVector<Value> {
       Value slot = loadIndex(b, slots.data, {row, choice});
       Value weight = splat(b, vector::ExtractOp::create(b, weights.load(b, choice, 1), 0), width);
@@ -159,13 +175,14 @@ LogicalResult RowProgram::emitRope(moe::RopeOp op) {
   Value position = loadIndex(b, tile.getArgument(op.getPositions()).data, row);
   RowRef table = getRowOf(tile.getArgument(op.getTable()), op.getTable().getType(), position);
   int64_t dim = op.getRope().getDim(), head = x.columns / op.getHeads();
-  forRange(b, constantIndex(b, 0), constantIndex(b, x.columns), head, [&](Value start) {
-    forColumns(b, head - dim, lanes, [&](Value column, int64_t width) {
+  auto emitHead = [&](Value start, const Team &part) {
+    forColumns(b, head - dim, part, [&](Value column, int64_t width) {
       Value at = addIndex(b, start, column);
       result.store(b, at, x.load(b, at, width));
     });
-    emitRotation(b, op.getRope(), lanes, x, table, result, addIndex(b, start, head - dim));
-  });
+    emitRotation(b, op.getRope(), part, x, table, result, addIndex(b, start, head - dim));
+  };
+  forHeads(op.getHeads(), head, emitHead);
   return success();
 }
 

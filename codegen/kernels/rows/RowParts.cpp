@@ -19,12 +19,12 @@ static std::pair<Value, Value> rotate(ImplicitLocOpBuilder &b, Value x, Value y,
   return {first, second};
 }
 
-void moec::codegen::emitRotation(ImplicitLocOpBuilder &b, moe::RopeAttr rope, int64_t lanes,
+void moec::codegen::emitRotation(ImplicitLocOpBuilder &b, moe::RopeAttr rope, const Team &team,
                                  const RowRef &x, const RowRef &table, const RowRef &result,
                                  Value begin) {
   int64_t half = rope.getDim() / 2;
   bool interleaved = rope.getLayout() == moe::RopeLayout::Interleaved;
-  forColumns(b, half, lanes, [&](Value pair, int64_t width) {
+  forColumns(b, half, team, [&](Value pair, int64_t width) {
     Value cosine = table.load(b, pair, width);
     Value sine = table.load(b, addIndex(b, pair, half), width);
     if (interleaved) {
@@ -41,49 +41,50 @@ void moec::codegen::emitRotation(ImplicitLocOpBuilder &b, moe::RopeAttr rope, in
   });
 }
 
-void moec::codegen::emitQuantizedBlock(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+void moec::codegen::emitQuantizedBlock(ImplicitLocOpBuilder &b, const Team &team, const RowRef &x,
                                        Value from, const RowRef &result, Value to, Value block,
                                        int64_t size) {
   auto loadAt = [&](Value column, int64_t width) {
     return x.load(b, addIndex(b, from, column), width);
   };
   Value largest =
-      reduceColumns(b, size, lanes, Reduction::Maximum, 0, [&](Value column, int64_t width) {
+      reduceColumns(b, size, team, Reduction::Maximum, 0, [&](Value column, int64_t width) {
         return math::AbsFOp::create(b, loadAt(column, width)).getResult();
       });
   largest = arith::MaximumFOp::create(b, largest, constantFloat(b, 1e-4));
   Value scale = arith::DivFOp::create(b, largest, constantFloat(b, 448));
-  result.storeScale(b, block, scale);
-  scale = result.loadScale(b, block); // rounded to the scale's type
-  forColumns(b, size, lanes, [&](Value column, int64_t width) {
+  scale = result.roundScale(b, scale);
+  runOnce(b, team, [&] { result.storeScale(b, block, scale); });
+  forColumns(b, size, team, [&](Value column, int64_t width) {
     Value scaled = arith::DivFOp::create(b, loadAt(column, width), splat(b, scale, width));
     result.store(b, addIndex(b, to, column), scaled);
   });
 }
 
-void moec::codegen::quantizeColumns(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+void moec::codegen::quantizeColumns(ImplicitLocOpBuilder &b, const Team &team, const RowRef &x,
                                     const RowRef &result, Value first, Value columns,
                                     int64_t block) {
   forRange(b, constantIndex(b, 0), columns, block, [&](Value column) {
     Value to = arith::AddIOp::create(b, first, column);
     Value scale = arith::DivUIOp::create(b, to, constantIndex(b, block));
-    emitQuantizedBlock(b, lanes, x, column, result, to, scale, block);
+    emitQuantizedBlock(b, team, x, column, result, to, scale, block);
   });
 }
 
-void moec::codegen::forScaleBlocks(ImplicitLocOpBuilder &b, int64_t columns, int64_t block,
-                                   llvm::function_ref<void(Value, Value, int64_t)> body) {
+void moec::codegen::forScaleBlocks(ImplicitLocOpBuilder &b, const Team &team, int64_t columns,
+                                   int64_t block, ScaleBlockBody body) {
   block = block ? block : columns;
   int64_t whole = columns / block;
-  forRange(b, constantIndex(b, 0), constantIndex(b, whole), 1,
-           [&](Value index) { body(index, mulIndex(b, index, block), block); });
+  forItems(
+      b, team, constantIndex(b, 0), constantIndex(b, whole),
+      [&](Value index, const Team &part) { body(index, mulIndex(b, index, block), block, part); });
   if (int64_t rest = columns % block)
-    body(constantIndex(b, whole), constantIndex(b, whole * block), rest);
+    body(constantIndex(b, whole), constantIndex(b, whole * block), rest, team);
 }
 
-void moec::codegen::swigluRow(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &gate,
+void moec::codegen::swigluRow(ImplicitLocOpBuilder &b, const Team &team, const RowRef &gate,
                               const RowRef &up, const RowRef &result) {
-  forColumns(b, result.columns, lanes, [&](Value column, int64_t width) {
+  forColumns(b, result.columns, team, [&](Value column, int64_t width) {
     Value g = gate.load(b, column, width), u = up.load(b, column, width);
     Value decay = math::ExpOp::create(b, arith::NegFOp::create(b, g));
     Value divisor = arith::AddFOp::create(b, constantFloat(b, 1, width), decay);
@@ -92,9 +93,10 @@ void moec::codegen::swigluRow(ImplicitLocOpBuilder &b, int64_t lanes, const RowR
   });
 }
 
-void moec::codegen::quantizeRow(ImplicitLocOpBuilder &b, int64_t lanes, const RowRef &x,
+void moec::codegen::quantizeRow(ImplicitLocOpBuilder &b, const Team &team, const RowRef &x,
                                 const RowRef &result, int64_t block) {
-  forScaleBlocks(b, x.columns, block, [&](Value index, Value first, int64_t size) {
-    emitQuantizedBlock(b, lanes, x, first, result, first, index, size);
-  });
+  forScaleBlocks(b, team, x.columns, block,
+                 [&](Value index, Value first, int64_t size, const Team &part) {
+                   emitQuantizedBlock(b, part, x, first, result, first, index, size);
+                 });
 }

@@ -28,7 +28,7 @@ static int64_t getColumns(Type type) {
 }
 
 RowProgram::RowProgram(TileFunction &tile, ArrayRef<Operation *> ops)
-    : tile(tile), b(tile.b), lanes(tile.machine.floatLanes()), ops(ops) {
+    : tile(tile), b(tile.b), team(tile.getTeam()), ops(ops) {
   for (Operation *op : ops) {
     if (auto gate = dyn_cast<moe::GateOp>(op))
       gates[op] = std::make_unique<GateEmitter>(tile, gate);
@@ -84,9 +84,11 @@ RowRef RowProgram::getDestination(Value value) {
 
 LogicalResult RowProgram::emit(Value newRow) {
   row = newRow;
-  for (Operation *op : ops)
+  for (Operation *op : ops) {
     if (failed(emitOp(op)))
       return failure();
+    barrier(b, team); // the next op's threads may read what other threads have written
+  }
   // What is yielded more than once, or is a view, has yet to be copied.
   for (Operation *op : ops)
     for (Value value : op->getResults()) {

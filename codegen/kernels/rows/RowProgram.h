@@ -39,6 +39,8 @@ private:
   RowRef getRowOf(const Buffer &buffer, mlir::Type type, mlir::Value row);
   mlir::LogicalResult emitOp(mlir::Operation *op);
 
+  void forHeads(int64_t heads, int64_t columns,
+                llvm::function_ref<void(mlir::Value, const Team &)> body);
   void emitAdd(moe::AddOp op);
   void emitSwiglu(moe::SwigluOp op);
   void emitRmsNorm(moe::RmsNormOp op);
@@ -54,7 +56,7 @@ private:
 
   TileFunction &tile;
   mlir::ImplicitLocOpBuilder &b;
-  int64_t lanes;
+  Team team;
   llvm::SmallVector<mlir::Operation *> ops;
   llvm::DenseMap<mlir::Value, RowRef> workspace; // rows of intermediates
   llvm::DenseMap<mlir::Value, RowRef> bound;     // rows of this pass over the ops

@@ -3,6 +3,8 @@
 
 #include "codegen/kernels/Vectors.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 using namespace mlir;
 using namespace moec::codegen;
 
@@ -33,6 +35,14 @@ void RowRef::store(ImplicitLocOpBuilder &b, Value column, Value values) const {
 
 Value RowRef::loadScale(ImplicitLocOpBuilder &b, Value block) const {
   return loadFloat(b, scales, atBlock(b, block));
+}
+
+Value RowRef::roundScale(ImplicitLocOpBuilder &b, Value scale) const {
+  Type type = cast<MemRefType>(scales.getType()).getElementType();
+  if (type.isF32())
+    return scale;
+  scale = arith::TruncFOp::create(b, type, scale);
+  return arith::ExtFOp::create(b, b.getF32Type(), scale);
 }
 
 void RowRef::storeScale(ImplicitLocOpBuilder &b, Value block, Value scale) const {

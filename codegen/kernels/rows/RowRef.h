@@ -19,6 +19,8 @@ struct RowRef {
   mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value column, int64_t lanes) const;
   void store(mlir::ImplicitLocOpBuilder &b, mlir::Value column, mlir::Value values) const;
   mlir::Value loadScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block) const;
+  /// `scale`, f32, as it is once stored.
+  mlir::Value roundScale(mlir::ImplicitLocOpBuilder &b, mlir::Value scale) const;
   void storeScale(mlir::ImplicitLocOpBuilder &b, mlir::Value block, mlir::Value scale) const;
 
 private:

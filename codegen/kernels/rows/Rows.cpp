@@ -22,6 +22,17 @@ kern::RowsAttr moec::codegen::getDomainRows(kern::KernelOp kernel) {
   return {};
 }
 
+/// Enough threads for two steps of the widest row, but none for nothing.
+static int64_t chooseThreads(kern::KernelOp kernel, const Machine &machine) {
+  int64_t columns = 1;
+  for (Operation &op : kernel.getBody().front().without_terminator())
+    for (Type type : op.getResultTypes())
+      if (!isa<moe::CacheType>(type))
+        columns = std::max(columns, moe::getShape(type).back());
+  int64_t steps = llvm::divideCeil(columns, 2 * machine.floatLanes());
+  return std::clamp<int64_t>(llvm::bit_ceil<uint64_t>(steps), machine.subgroup, machine.threads);
+}
+
 namespace {
 
 class RowsEmitter : public KernelEmitter {
@@ -33,7 +44,12 @@ public:
     return RowProgram::refuse(op);
   }
 
-  SmallVector<Candidate> getCandidates(kern::KernelOp kernel, const Machine &) const override {
+  SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
+                                       const Machine &machine) const override {
+    if (machine.hasTeams())
+      return {{makeSchedule(kernel.getContext(),
+                            {{"row_tile", 1}, {"threads", chooseThreads(kernel, machine)}}),
+               0}};
     return {{makeSchedule(kernel.getContext(), {{"row_tile", 1}}), 0}};
   }
 

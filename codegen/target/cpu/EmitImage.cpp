@@ -2,6 +2,7 @@
 #include "codegen/target/cpu/EmitImage.h"
 
 #include "codegen/kernels/Emitter.h"
+#include "codegen/target/common/OptimizeModule.h"
 #include "codegen/target/cpu/LinkImage.h"
 #include "codegen/target/cpu/Lower.h"
 #include "codegen/target/cpu/WrapTiles.h"
@@ -16,10 +17,8 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
@@ -104,31 +103,6 @@ static void setFunctionAttributes(llvm::Module &module, const llvm::TargetMachin
   }
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graphs;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graphs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
-}
-
-static Expected<std::string> generate(llvm::Module &module, llvm::TargetMachine &machine,
-                                      llvm::CodeGenFileType type) {
-  llvm::SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
-    return createStringError("LLVM cannot emit code for %s", machine.getTargetCPU().str().c_str());
-  passes.run(module);
-  return text.str().str();
-}
-
 /// Translates the lowered `tiles` and optimises them.
 static Expected<std::unique_ptr<llvm::Module>> translate(ModuleOp tiles, llvm::LLVMContext &context,
                                                          llvm::TargetMachine &machine,
@@ -141,7 +115,7 @@ static Expected<std::unique_ptr<llvm::Module>> translate(ModuleOp tiles, llvm::L
   module->setTargetTriple(machine.getTargetTriple());
   module->setDataLayout(machine.createDataLayout());
   setFunctionAttributes(*module, machine, target.getMachine().vectorBytes);
-  optimize(*module, machine);
+  optimizeModule(*module, machine);
   return module;
 }
 
@@ -171,7 +145,7 @@ Expected<Image> moec::codegen::emitImage(ModuleOp module, const CpuTarget &targe
   if (!tiles)
     return tiles.takeError();
   auto object = compile(module, **tiles, target, [](llvm::Module &m, llvm::TargetMachine &machine) {
-    return generate(m, machine, llvm::CodeGenFileType::ObjectFile);
+    return generateCode(m, machine, llvm::CodeGenFileType::ObjectFile);
   });
   if (!object)
     return object.takeError();
@@ -205,6 +179,6 @@ Expected<std::string> moec::codegen::emitText(ModuleOp module, const CpuTarget &
                  [&](llvm::Module &m, llvm::TargetMachine &machine) -> Expected<std::string> {
                    if (stage == Stage::Llvm)
                      return print(m);
-                   return generate(m, machine, llvm::CodeGenFileType::AssemblyFile);
+                   return generateCode(m, machine, llvm::CodeGenFileType::AssemblyFile);
                  });
 }

@@ -1,4 +1,5 @@
 // The pass pipeline from tile functions to the LLVM dialect.
+#include "codegen/target/common/Expand.h"
 #include "codegen/target/cpu/Lower.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"

@@ -2,6 +2,7 @@
 #include "CheckNumerics.h"
 #include "PassPlugins.h"
 #include "codegen/target/cpu/CpuTarget.h"
+#include "codegen/target/nvidia/NvidiaTarget.h"
 #include "passes/Passes.h"
 #include "test/lib/TestPasses.h"
 
@@ -79,6 +80,7 @@ int main(int argc, char **argv) {
   registry.insert<mlir::func::FuncDialect, moec::moe::MoeDialect, moec::kern::KernDialect,
                   moec::plan::PlanDialect>();
   moec::codegen::registerCpuTarget(registry);
+  moec::codegen::registerNvidiaTargets(registry);
   mlir::registerTransformsPasses();
   moec::passes::registerMoecPasses();
   moec::passes::registerMoecPipelines();

@@ -61,8 +61,12 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
   command.add_option("model", options->model, "a checkpoint folder, a config.json or a preset")
       ->required();
   command.add_option("-o,--output", options->output, "the folder that the bundle is written to");
-  command.add_option("--target", options->target, "cpu (this machine) or cpu:<level>")
+  command
+      .add_option("--target", options->target,
+                  "cpu (this machine), cpu:<level> or a GPU (moec list)")
       ->capture_default_str();
+  command.add_option("--ptxas", options->ptxas,
+                     "the assembler for NVIDIA; default: on PATH or in CUDA_HOME");
   command
       .add_option("--weights", options->weights,
                   "copy them, fill them from a seed at load time, or leave them out")
@@ -91,9 +95,10 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
       .add_flag("--remarks{table}", options->remarks,
                 "say what was fused, and why not: a table, or --remarks=json")
       ->check(CLI::IsMember({"table", "json"}));
-  command.add_option("--emit", options->emit,
-                     "print a stage instead of writing a bundle: moe, kern, plan, llvm, asm, "
-                     "before:<pass> or after:<pass>");
+  command.add_option(
+      "--emit", options->emit,
+      "print a stage instead of writing a bundle: moe, kern, plan, tile, llvm, asm, ptx, "
+      "before:<pass> or after:<pass>");
   addUnsupported(command, *options);
   command.callback([=, &exitCode] { exitCode = runCompile(*options); });
 }

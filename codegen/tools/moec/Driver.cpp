@@ -1,6 +1,5 @@
 #include "codegen/tools/moec/Driver.h"
 
-#include "codegen/target/cpu/EmitImage.h"
 #include "codegen/tools/moec/Diagnostics.h"
 #include "codegen/tools/moec/RemarkTable.h"
 #include "codegen/tools/moec/Stage.h"
@@ -8,6 +7,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -24,7 +24,7 @@ static bundle::WeightMode weightMode(const CompileOptions &options) {
 static mlir::DialectRegistry makeRegistry() {
   mlir::DialectRegistry registry;
   registry.insert<mlir::func::FuncDialect, moe::MoeDialect, kern::KernDialect, plan::PlanDialect>();
-  codegen::registerCpuTarget(registry);
+  registerTargets(registry);
   return registry;
 }
 
@@ -117,42 +117,32 @@ Error Driver::runPasses() {
 }
 
 Error Driver::emitText() {
-  if (options.emit != "llvm" && options.emit != "asm") {
+  if (!is_contained(listBackendStages(), options.emit)) {
     module->print(outs());
     return Error::success();
   }
-  auto cpu = codegen::findCpu(options.target);
-  if (!cpu)
-    return cpu.takeError();
-  auto stage = options.emit == "llvm" ? codegen::Stage::Llvm : codegen::Stage::Assembly;
-  auto text = codegen::emitText(*module, codegen::CpuTarget(*cpu), stage);
+  auto text = backend->emitText(*module, options.emit);
   if (!text)
     return text.takeError();
   outs() << *text;
   return Error::success();
 }
 
-/// The code of all kernels, as the bundle's writer takes it.
-static Expected<bundle::CodeImage> emitCode(mlir::ModuleOp module, StringRef targetName) {
-  auto cpu = codegen::findCpu(targetName);
-  if (!cpu)
-    return cpu.takeError();
-  auto image = codegen::emitImage(module, codegen::CpuTarget(*cpu));
-  if (!image)
-    return image.takeError();
-  bundle::CodeImage code;
-  code.format = "elf-so";
-  code.bytes.assign(image->bytes.begin(), image->bytes.end());
-  code.targetKind = "cpu";
-  code.arch = cpu->llvmCpu;
-  code.features = cpu->features;
-  for (const codegen::KernelSymbol &kernel : image->kernels)
-    code.workspaceBytes[kernel.symbol] = kernel.workspaceBytes;
-  return code;
+/// The backend, and that it has the stage that is to be printed.
+Error Driver::openBackend() {
+  auto found = findBackend(options.target, {options.ptxas});
+  if (!found)
+    return found.takeError();
+  backend = std::move(*found);
+  ArrayRef<StringLiteral> stages = backend->getStages();
+  if (is_contained(listBackendStages(), options.emit) && !is_contained(stages, options.emit))
+    return makeError("--emit {0}: kernels for {1} have no such stage; they have: {2}", options.emit,
+                     options.target, join(stages, ", "));
+  return Error::success();
 }
 
 Error Driver::writeBundle() {
-  auto code = emitCode(*module, options.target);
+  auto code = backend->emitCode(*module);
   if (!code)
     return code.takeError();
   // The import has read this part of the config without a fault.
@@ -175,8 +165,8 @@ Error Driver::writeBundle() {
 Error Driver::run() {
   if (Error error = buildPipeline())
     return error;
-  if (auto cpu = codegen::findCpu(options.target); !cpu)
-    return cpu.takeError();
+  if (Error error = openBackend())
+    return error;
   if (Error error = openModel())
     return error;
   if (options.emit.empty())

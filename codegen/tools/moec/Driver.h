@@ -4,6 +4,7 @@
 
 #include "codegen/bundle/ProgressBar.h"
 #include "codegen/bundle/WriteBundle.h"
+#include "codegen/tools/moec/Backend.h"
 #include "codegen/tools/moec/RemarkLog.h"
 #include "models/Models.h"
 
@@ -15,7 +16,8 @@ namespace moec {
 
 struct CompileOptions {
   std::string model, output, target = "cpu";
-  std::string weights = "copy", scheme = "keep", kvCache = "f32", activations, emit, schedules;
+  std::string weights = "copy", scheme = "keep", kvCache = "f32", activations, emit, schedules,
+              ptxas;
   int64_t tensorParallel = 1, expertParallel = 1, pipelineParallel = 1, rank = 0;
   int64_t maxBatch = 8;
   int64_t maxContext = 0; // 0: the model's own, at most kDefaultContext
@@ -34,6 +36,7 @@ public:
   llvm::Error run();
 
 private:
+  llvm::Error openBackend();
   llvm::Error openModel();
   llvm::Error importModel();
   llvm::Error setLimits();
@@ -46,6 +49,7 @@ private:
   const CompileOptions &options;
   RemarkLog remarks;
   mlir::MLIRContext context;
+  std::unique_ptr<Backend> backend;
   std::unique_ptr<frontend::Checkpoint> checkpoint;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::unique_ptr<mlir::PassManager> pipeline;

@@ -1,4 +1,5 @@
-// moec list: the families and the presets, with their sizes, or the fusions.
+// moec list: the targets, the families and the presets, with their sizes, or the fusions.
+#include "codegen/tools/moec/Backend.h"
 #include "codegen/tools/moec/Commands.h"
 
 #include "models/Models.h"
@@ -27,6 +28,10 @@ static Error listPreset(const models::Preset &preset) {
 }
 
 static int runList() {
+  outs() << "targets\n";
+  for (auto &[name, text] : listTargets())
+    outs() << formatv("  {0,-20} {1}\n", name, text);
+  outs() << "\n";
   outs() << "families (a checkpoint's model_type)\n";
   for (const models::ModelFamily &family : models::modelFamilies())
     outs() << "  " << family.modelType << "\n";
@@ -52,7 +57,8 @@ static int listFusions() {
 }
 
 void moec::addList(CLI::App &app, int &exitCode) {
-  CLI::App *command = app.add_subcommand("list", "list model families and presets, or fusions");
+  CLI::App *command =
+      app.add_subcommand("list", "list targets, model families and presets, or fusions");
   auto fusions = std::make_shared<bool>(false);
   command->add_flag("--fusions", *fusions, "list what compile --disable takes");
   command->callback([=, &exitCode] { exitCode = *fusions ? listFusions() : runList(); });

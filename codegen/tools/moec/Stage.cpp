@@ -10,7 +10,7 @@ using namespace llvm;
 using namespace moec;
 using frontend::makeError;
 
-static constexpr StringLiteral kStages[] = {"moe", "kern", "plan", "llvm", "asm"};
+static constexpr StringLiteral kStages[] = {"moe", "kern", "plan", "tile", "llvm", "asm", "ptx"};
 
 bool moec::namesPass(StringRef emit) {
   return emit.starts_with("before:") || emit.starts_with("after:");

@@ -63,11 +63,10 @@ public:
                         plan::PlanDialect>();
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     EXPECT_TRUE(module);
-    image.format = "elf-so";
-    image.bytes.assign(5000, 0x90);
-    image.targetKind = "cpu";
-    image.arch = "x86-64-v3";
-    image.workspaceBytes["k"] = 256;
+    code.images.push_back({"elf-so", std::vector<uint8_t>(5000, 0x90)});
+    code.targetKind = "cpu";
+    code.arch = "x86-64-v3";
+    code.kernels["k"].workspaceBytes = 256;
   }
 
   /// Writes the checkpoint into `folder`: byte i of a tensor of codes is i % 100,
@@ -97,12 +96,12 @@ public:
     auto checkpoint = valueOf(frontend::Checkpoint::open(checkpointFolder.path()));
     frontend::ConfigReader config(checkpoint->config(), "config.json");
     auto scheme = frontend::readQuantScheme(config);
-    return writeBundle(*module, image, *checkpoint, *scheme, request);
+    return writeBundle(*module, code, *checkpoint, *scheme, request);
   }
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  CodeImage image;
+  KernelCode code;
 };
 
 } // namespace moec::bundle::test

@@ -1,6 +1,6 @@
-// FP8 conversions. x86 has none before AVX10.2, so codes go through f16: shifted
+// FP8 conversions for machines that have none. Codes go through f16: shifted
 // into place, an E4M3 code is the f16 number value / 2^8, subnormals included.
-#include "codegen/target/cpu/Lower.h"
+#include "codegen/target/common/Expand.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"

@@ -1,5 +1,5 @@
 // exp without a library: x = n ln 2 + r, a polynomial for e^r, and 2^n by its bits.
-#include "codegen/target/cpu/Lower.h"
+#include "codegen/target/common/Expand.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -1,0 +1,168 @@
+// Answers the passes' questions from the kernel families, and builds tile functions.
+#include "codegen/target/gpu/GpuTarget.h"
+
+#include "codegen/kernels/TeamEmitters.h"
+#include "codegen/target/gpu/AlignAccesses.h"
+
+#include "dialects/plan/PlanDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+const KernelEmitter *GpuTarget::findEmitter(kern::KernelOp kernel) const {
+  for (const WholeKernelEmitter *emitter : getWholeKernelEmitters())
+    if (emitter->accepts(kernel))
+      return emitter;
+  return findTeamEmitter(kernel.getHero());
+}
+
+static std::string refuseHero(kern::Hero hero) {
+  return "there are no kernels with hero " + kern::stringifyHero(hero).str() + " for GPUs yet";
+}
+
+std::optional<std::string> GpuTarget::refuseFusion(kern::Hero hero, Operation *op,
+                                                   bool before) const {
+  // One block would read the whole weight of a router.
+  if (hero == kern::Hero::Routing && isa<moe::LinearOp>(op))
+    return "a product is a kernel of its own, so that all multiprocessors read its weight";
+  if (const KernelEmitter *emitter = findTeamEmitter(hero))
+    return emitter->refuseFusion(op, before);
+  return refuseHero(hero);
+}
+
+SmallVector<Candidate> GpuTarget::getCandidates(kern::KernelOp kernel) const {
+  if (const KernelEmitter *emitter = findEmitter(kernel))
+    return emitter->getCandidates(kernel, machine);
+  return {{makeSchedule(kernel.getContext(), {}), 0}};
+}
+
+kern::ScheduleAttr GpuTarget::chooseSchedule(kern::KernelOp kernel) const {
+  SmallVector<Candidate> candidates = getCandidates(kernel);
+  auto cheaper = [](const Candidate &lhs, const Candidate &rhs) { return lhs.cost < rhs.cost; };
+  return llvm::min_element(candidates, cheaper)->schedule;
+}
+
+std::optional<std::string> GpuTarget::checkSchedule(kern::KernelOp kernel) const {
+  if (!findEmitter(kernel))
+    return refuseHero(kernel.getHero());
+  SmallVector<kern::ScheduleAttr> known;
+  for (const Candidate &candidate : getCandidates(kernel))
+    known.push_back(candidate.schedule);
+  return kern::refuseUnknownSchedule(*kernel.getSchedule(), known);
+}
+
+kern::GridAttr GpuTarget::getGrid(kern::KernelOp kernel) const {
+  if (const KernelEmitter *emitter = findEmitter(kernel))
+    return emitter->getGrid(kernel);
+  return kern::GridAttr::get(kernel.getContext(), kern::Dim::One, 1, 1, 0, 1);
+}
+
+//===----------------------------------------------------------------------===//
+// Tile functions
+//===----------------------------------------------------------------------===//
+
+/// How the buffers of each kernel's launches are aligned, in bytes, at least.
+using Alignments = llvm::StringMap<SmallVector<uint64_t>>;
+
+static Alignments readAlignments(ModuleOp module) {
+  Alignments alignments;
+  module.walk([&](plan::LaunchOp launch) {
+    SmallVector<uint64_t> &known = alignments[launch.getKernel()];
+    known.resize(launch.getBuffers().size(), kBufferAlignment);
+    for (auto [alignment, buffer] : llvm::zip_equal(known, launch.getBuffers()))
+      if (auto place = buffer.getDefiningOp<plan::ArenaOp>())
+        if (uint64_t offset = place.getOffset())
+          alignment = std::min(alignment, offset & -offset);
+  });
+  return alignments;
+}
+
+/// Emits one kernel; returns why it cannot be, with what the emitter has reported.
+static std::optional<std::string> buildTile(const GpuTarget &target, ModuleOp into,
+                                            ArrayRef<uint64_t> alignments, GpuKernel &built) {
+  kern::KernelOp kernel = built.kernel;
+  const KernelEmitter *emitter = target.findEmitter(kernel);
+  if (!emitter)
+    return refuseHero(kernel.getHero());
+  std::string reason = "its emitter refuses it";
+  ScopedDiagnosticHandler collect(kernel.getContext(), [&](Diagnostic &diagnostic) {
+    reason = diagnostic.str();
+    return success();
+  });
+  built.workspaceSpace = target.getMachine().workspaceSpace;
+  if (auto *whole = dynamic_cast<const WholeKernelEmitter *>(emitter)) {
+    auto launch = whole->emitKernel(kernel, into);
+    if (failed(launch))
+      return reason;
+    built.isWhole = true;
+    built.launch = *launch;
+    return std::nullopt;
+  }
+  TileFunction tile(kernel, into, target.getMachine());
+  LogicalResult emitted = emitter->emit(tile);
+  tile.finish();
+  built.launch.threads = tile.getTeam().threads;
+  built.launch.sharedBytes =
+      tile.function->getAttrOfType<IntegerAttr>(TileFunction::kWorkspaceAttr).getInt();
+  if (failed(emitted))
+    return reason;
+  uint64_t most = target.getMachine().workspaceBytes;
+  if (most && built.launch.sharedBytes > most)
+    return llvm::formatv("a tile needs {0} bytes of shared memory, a block has {1}",
+                         built.launch.sharedBytes, most)
+        .str();
+  alignAccesses(tile.function, alignments);
+  return std::nullopt;
+}
+
+/// Where in the model the first launch of `kernel` comes from.
+static std::string findLabel(ModuleOp module, kern::KernelOp kernel) {
+  std::string label;
+  module.walk([&](Operation *op) {
+    auto symbol = op->getAttrOfType<FlatSymbolRefAttr>("kernel");
+    auto text = op->getAttrOfType<StringAttr>("label");
+    if (!symbol || !text || symbol.getAttr() != kernel.getSymNameAttr())
+      return WalkResult::advance();
+    label = text.str();
+    return WalkResult::interrupt();
+  });
+  return label;
+}
+
+llvm::Expected<GpuTiles> moec::codegen::buildGpuTiles(ModuleOp module, const GpuTarget &target) {
+  module.getContext()
+      ->loadDialect<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, math::MathDialect,
+                    memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  GpuTiles tiles{ModuleOp::create(UnknownLoc::get(module.getContext())), {}};
+  Alignments alignments = readAlignments(module);
+  std::string refusals;
+  unsigned refused = 0;
+  for (auto kernel : module.getOps<kern::KernelOp>()) {
+    GpuKernel built;
+    built.kernel = kernel;
+    if (auto reason = buildTile(target, *tiles.module, alignments[kernel.getSymName()], built)) {
+      ++refused;
+      refusals +=
+          llvm::formatv("\n  '{0}' ({1}, {2}): {3}", kernel.getSymName(),
+                        kern::stringifyHero(kernel.getHero()), findLabel(module, kernel), *reason);
+    }
+    tiles.kernels.push_back(built);
+  }
+  if (refused)
+    return llvm::createStringError(llvm::formatv("{0} of {1} kernels cannot be emitted for {2}:{3}",
+                                                 refused, tiles.kernels.size(), target.getName(),
+                                                 refusals)
+                                       .str());
+  return tiles;
+}

@@ -1,0 +1,148 @@
+#include "codegen/target/gpu/WrapKernel.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+
+static constexpr llvm::StringLiteral kWorkspace = "moec_workspace";
+
+/// The block's shared memory, as long as the launch says.
+static LLVM::GlobalOp getWorkspace(ModuleOp module, unsigned space) {
+  if (auto global = module.lookupSymbol<LLVM::GlobalOp>(kWorkspace))
+    return global;
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
+  return LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/false,
+                                LLVM::Linkage::External, kWorkspace, Attribute(),
+                                /*alignment=*/1024, space);
+}
+
+namespace {
+
+/// Builds the entry point.
+struct Wrapper {
+  ImplicitLocOpBuilder b;
+  LLVM::LLVMFuncOp function;
+  SmallVector<Value> dims;
+  SmallVector<Value> operands; // of the tile function
+
+  Value constant(int64_t value) {
+    return LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(value));
+  }
+  Value read(StringRef intrinsic) {
+    Value value =
+        LLVM::CallIntrinsicOp::create(b, b.getI32Type(), b.getStringAttr(intrinsic), ValueRange{})
+            .getResult(0);
+    return LLVM::ZExtOp::create(b, b.getI64Type(), value);
+  }
+  Value scale(unsigned dim, int64_t by) {
+    return by == 1 ? dims[dim] : LLVM::MulOp::create(b, dims[dim], constant(by)).getResult();
+  }
+
+  void loadDims(Value address) {
+    for (unsigned dim = 0; dim < TileFunction::kNumDims; ++dim) {
+      Value place = LLVM::GEPOp::create(b, address.getType(), b.getI64Type(), address,
+                                        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(dim)});
+      dims.push_back(LLVM::LoadOp::create(b, b.getI64Type(), place));
+    }
+  }
+
+  /// The memref at `address`, exploded as the conversion of func to LLVM does.
+  void pushMemRef(MemRefType type, Value address, ArrayRef<Value> sizes) {
+    operands.append({address, address, constant(0)});
+    operands.append(sizes.begin(), sizes.end());
+    for (auto [axis, stride] : llvm::enumerate(type.getStridesAndOffset().first))
+      operands.push_back(ShapedType::isDynamic(stride) ? sizes[axis + 1] : constant(stride));
+  }
+
+  void pushSlot(const Slot &slot, Value address) {
+    SmallVector<Value> sizes;
+    for (auto [axis, size] : llvm::enumerate(slot.type.getShape())) {
+      auto rows = dyn_cast<kern::RowsAttr>(slot.rows);
+      if (axis == 0 && rows)
+        sizes.push_back(scale(static_cast<unsigned>(rows.getDim()), rows.getMultiplier()));
+      else if (!ShapedType::isDynamic(size))
+        sizes.push_back(constant(size));
+      else // columns of a block table; the rows of a cache, which nobody asks for
+        sizes.push_back(axis ? dims[TileFunction::kPages] : constant(0));
+    }
+    pushMemRef(slot.type, address, sizes);
+  }
+
+  /// factor * min(cap, ceildiv(dim * multiplier, divisor))
+  Value countTiles(kern::GridAttr grid) {
+    Value count = scale(static_cast<unsigned>(grid.getDim()), grid.getMultiplier());
+    if (grid.getDivisor() != 1) {
+      count = LLVM::AddOp::create(b, count, constant(grid.getDivisor() - 1));
+      count = LLVM::UDivOp::create(b, count, constant(grid.getDivisor()));
+    }
+    if (grid.getCap())
+      count = LLVM::UMinOp::create(b, count, constant(grid.getCap()));
+    return LLVM::MulOp::create(b, count, constant(grid.getFactor()));
+  }
+};
+
+} // namespace
+
+/// Inputs of a launch overlap nothing that it writes. Results are left unmarked: other threads of
+/// the block write them too, and barriers must order that.
+static void markInputs(kern::KernelOp kernel, ArrayRef<Slot> slots, LLVM::LLVMFuncOp function,
+                       llvm::function_ref<unsigned(unsigned slot)> getArgument) {
+  for (auto [index, slot] : llvm::enumerate(slots)) {
+    if (slot.value >= kernel.getNumArguments() ||
+        isa<moe::CacheType>(kernel.getArgumentTypes()[slot.value]))
+      continue;
+    auto unit = UnitAttr::get(function.getContext());
+    function.setArgAttr(getArgument(index), LLVM::LLVMDialect::getNoAliasAttrName(), unit);
+    function.setArgAttr(getArgument(index), LLVM::LLVMDialect::getReadonlyAttrName(), unit);
+  }
+}
+
+LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAttr grid,
+                                           ModuleOp module, const KernelIntrinsics &intrinsics) {
+  MLIRContext *context = module.getContext();
+  std::string symbol = const_cast<GpuKernel &>(kernel).kernel.getSymName().str();
+  auto tile = module.lookupSymbol<LLVM::LLVMFuncOp>(symbol + ".tile");
+  tile.setLinkage(LLVM::Linkage::Internal);
+  tile.setAlwaysInline(true);
+  SmallVector<Slot> slots = getSlots(kernel.kernel);
+
+  ImplicitLocOpBuilder b(UnknownLoc::get(context), context);
+  b.setInsertionPointToEnd(module.getBody());
+  Type pointer = LLVM::LLVMPointerType::get(context);
+  SmallVector<Type> inputs(slots.size() + 1, pointer);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), inputs);
+  Wrapper w{b, LLVM::LLVMFuncOp::create(b, symbol, type), {}, {}};
+  w.function.setCConv(intrinsics.convention);
+  markInputs(kernel.kernel, slots, w.function, [](unsigned slot) { return slot; });
+
+  Block *entry = w.function.addEntryBlock(w.b);
+  Block *header = w.function.addBlock(), *body = w.function.addBlock(),
+        *exit = w.function.addBlock();
+  Value index = header->addArgument(w.b.getI64Type(), w.b.getLoc());
+
+  w.b.setInsertionPointToStart(entry);
+  w.loadDims(w.function.getArgument(slots.size()));
+  for (auto [i, slot] : llvm::enumerate(slots))
+    w.pushSlot(slot, w.function.getArgument(i));
+  w.operands.append(w.dims);
+  unsigned tileOperand = w.operands.size();
+  w.operands.push_back(index);
+  LLVM::GlobalOp global = getWorkspace(module, kernel.workspaceSpace);
+  w.pushMemRef(MemRefType::get({ShapedType::kDynamic}, w.b.getI8Type()),
+               LLVM::AddressOfOp::create(w.b, global), w.constant(0));
+  Value tiles = w.countTiles(grid), step = w.read(intrinsics.gridSize);
+  LLVM::BrOp::create(w.b, w.read(intrinsics.blockIndex), header);
+
+  w.b.setInsertionPointToStart(header);
+  Value more = LLVM::ICmpOp::create(w.b, LLVM::ICmpPredicate::ult, index, tiles);
+  LLVM::CondBrOp::create(w.b, more, body, exit);
+  w.b.setInsertionPointToStart(body);
+  w.operands[tileOperand] = index;
+  LLVM::CallOp::create(w.b, tile, w.operands);
+  intrinsics.barrier(w.b); // the next tile uses the same workspace
+  LLVM::BrOp::create(w.b, LLVM::AddOp::create(w.b, index, step).getResult(), header);
+  w.b.setInsertionPointToStart(exit);
+  LLVM::ReturnOp::create(w.b, ValueRange{});
+  return w.function;
+}

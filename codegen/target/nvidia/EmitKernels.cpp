@@ -1,0 +1,144 @@
+// Tile functions, LLVM dialect, LLVM IR, O3, PTX, cubin.
+#include "codegen/target/nvidia/EmitKernels.h"
+
+#include "codegen/target/common/OptimizeModule.h"
+#include "codegen/target/gpu/WrapKernel.h"
+#include "codegen/target/nvidia/Lower.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+using llvm::createStringError;
+using llvm::Expected;
+
+static void emitBarrier(ImplicitLocOpBuilder &b) {
+  Value all = LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(0));
+  LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
+                                ValueRange{all});
+}
+
+/// Entry points around the lowered tile functions.
+static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
+  if (failed(lowerToNvptx(*tiles.module, target.getChip())))
+    return createStringError("the tile functions cannot be lowered to LLVM");
+  KernelIntrinsics intrinsics{"llvm.nvvm.read.ptx.sreg.ctaid.x", "llvm.nvvm.read.ptx.sreg.nctaid.x",
+                              LLVM::CConv::PTX_Kernel, emitBarrier};
+  for (const GpuKernel &kernel : tiles.kernels) {
+    if (kernel.isWhole)
+      continue;
+    LLVM::LLVMFuncOp function =
+        wrapKernel(kernel, target.getGrid(kernel.kernel), *tiles.module, intrinsics);
+    Builder b(function.getContext());
+    Attribute threads = b.getStrArrayAttr({"nvvm.maxntid", std::to_string(kernel.launch.threads)});
+    function.setPassthroughAttr(b.getArrayAttr(threads));
+  }
+  return llvm::Error::success();
+}
+
+static Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const Chip &chip) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return createStringError("LLVM has no NVPTX target: " + error);
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, chip.name, chip.ptx, {}, std::nullopt, std::nullopt,
+                                  llvm::CodeGenOptLevel::Aggressive));
+}
+
+/// Everything up to optimised LLVM IR, then `finish`.
+template <typename Finish>
+static Expected<std::string> compile(GpuTiles &tiles, const NvidiaTarget &target, Finish finish) {
+  if (llvm::Error error = lowerTiles(tiles, target))
+    return error;
+  auto machine = createMachine(target.getChip());
+  if (!machine)
+    return machine.takeError();
+  registerBuiltinDialectTranslation(*tiles.module->getContext());
+  registerLLVMDialectTranslation(*tiles.module->getContext());
+  registerNVVMDialectTranslation(*tiles.module->getContext());
+  llvm::LLVMContext context;
+  auto module = translateModuleToLLVMIR(*tiles.module, context, "moec");
+  if (!module)
+    return createStringError("the kernels cannot be translated to LLVM IR");
+  module->setTargetTriple((*machine)->getTargetTriple());
+  module->setDataLayout((*machine)->createDataLayout());
+  optimizeModule(*module, **machine);
+  return finish(*module, **machine);
+}
+
+static Expected<std::string> emitPtx(GpuTiles &tiles, const NvidiaTarget &target) {
+  return compile(tiles, target, [](llvm::Module &module, llvm::TargetMachine &machine) {
+    return generateCode(module, machine, llvm::CodeGenFileType::AssemblyFile);
+  });
+}
+
+/// Blocks that a multiprocessor holds at once.
+static unsigned countBlocks(const Chip &chip, const NvidiaKernel &kernel) {
+  constexpr unsigned kRegisters = 65536, kThreads = 2048, kBlocks = 32, kReserved = 1024;
+  unsigned threads = kernel.launch.threads;
+  unsigned registers = llvm::alignTo(std::max(kernel.report.registers, 1u), 8);
+  unsigned shared = kernel.launch.sharedBytes + kReserved;
+  return std::min({kRegisters / (registers * threads), kThreads / threads, kBlocks,
+                   unsigned(chip.sharedKibPerCore << 10) / shared});
+}
+
+Expected<NvidiaImage> moec::codegen::emitKernels(ModuleOp module, const NvidiaTarget &target,
+                                                 std::optional<StringRef> assembler) {
+  auto tiles = buildGpuTiles(module, target);
+  if (!tiles)
+    return tiles.takeError();
+  auto ptx = emitPtx(*tiles, target);
+  if (!ptx)
+    return ptx.takeError();
+  NvidiaImage image{std::move(*ptx), {}, {}};
+  Assembled assembled;
+  if (assembler) {
+    auto result = assemble(*assembler, image.ptx, target.getChip().name);
+    if (!result)
+      return result.takeError();
+    assembled = std::move(*result);
+  }
+  image.cubin = std::move(assembled.cubin);
+  for (const GpuKernel &kernel : tiles->kernels) {
+    std::string symbol = const_cast<GpuKernel &>(kernel).kernel.getSymName().str();
+    NvidiaKernel &built = image.kernels.emplace_back();
+    built = {symbol, kernel.launch, 0, assembled.reports.lookup(symbol)};
+    if (assembler)
+      built.blocksPerCore = countBlocks(target.getChip(), built);
+  }
+  return image;
+}
+
+Expected<std::string> moec::codegen::emitNvidiaText(ModuleOp module, const NvidiaTarget &target,
+                                                    NvidiaStage stage) {
+  auto tiles = buildGpuTiles(module, target);
+  if (!tiles)
+    return tiles.takeError();
+  if (stage == NvidiaStage::Ptx)
+    return emitPtx(*tiles, target);
+  if (stage == NvidiaStage::Tile) {
+    std::string text;
+    llvm::raw_string_ostream(text) << *tiles->module;
+    return text;
+  }
+  return compile(*tiles, target,
+                 [](llvm::Module &module, llvm::TargetMachine &) -> Expected<std::string> {
+                   std::string text;
+                   llvm::raw_string_ostream stream(text);
+                   module.print(stream, nullptr);
+                   return text;
+                 });
+}

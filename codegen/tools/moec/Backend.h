@@ -1,0 +1,42 @@
+// The kinds of target that moec compiles for, each with its way from kernels to code.
+#pragma once
+
+#include "codegen/bundle/SerializePlan.h"
+
+#include "mlir/IR/DialectRegistry.h"
+
+namespace moec {
+
+class Backend {
+public:
+  virtual ~Backend();
+
+  /// The code of all kernels of `module`, as the bundle's writer takes it.
+  virtual llvm::Expected<bundle::KernelCode> emitCode(mlir::ModuleOp module) const = 0;
+
+  /// The text of one of getStages().
+  virtual llvm::Expected<std::string> emitText(mlir::ModuleOp module,
+                                               llvm::StringRef stage) const = 0;
+
+  /// What emitText can print: "llvm", "asm", ...
+  virtual llvm::ArrayRef<llvm::StringLiteral> getStages() const = 0;
+};
+
+struct BackendOptions {
+  std::string ptxas; // empty: as found
+};
+
+/// The backend of target `name`; fails with the known names.
+llvm::Expected<std::unique_ptr<Backend>> findBackend(llvm::StringRef name,
+                                                     const BackendOptions &options);
+
+/// All stages that some backend can print.
+llvm::ArrayRef<llvm::StringLiteral> listBackendStages();
+
+/// The target names, each with a line for people.
+std::vector<std::pair<std::string, std::string>> listTargets();
+
+/// Makes all targets known to contexts made from `registry`.
+void registerTargets(mlir::DialectRegistry &registry);
+
+} // namespace moec
