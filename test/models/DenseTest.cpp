@@ -38,6 +38,7 @@ TEST(Qwen2Config, RefusesWhatItDoesNotCompute) {
              "'use_sliding_window' has the unsupported value true; supported: false");
   EXPECT_HAS(qwen2.with("layer_types", {"full_attention", "sliding_attention"}),
              "'layer_types' has the unsupported value [");
+  EXPECT_HAS(qwen2.with("layer_types", 3), "'layer_types' must be a list of strings, found 3");
   EXPECT_HAS(qwen2.with("use_mrope", true), "'use_mrope' has the unsupported value true");
   EXPECT_HAS(qwen2.with("hidden_act", "gelu"), "supported: silu");
   EXPECT_HAS(qwen2.with("rope_scaling", {{"type", "yarn"}, {"factor", 4}}),
