@@ -13,8 +13,9 @@ using namespace moec::codegen;
 
 /// Queries of a tile, about: enough of them that fetching a block of positions weighs little.
 static constexpr int64_t kQueries = 64;
-/// Positions of a block: keys and values of a head stay in the first cache beside a few queries.
-static constexpr int64_t kPositions = 32;
+/// Positions of a block. When a token has one group of queries nothing reads a block again: half as
+/// many then, whose keys and values stay in the first cache.
+static constexpr int64_t kPositions = 64;
 
 //===----------------------------------------------------------------------===//
 // Schedules
@@ -42,7 +43,7 @@ static bool endsOnBlocks(kern::KernelOp kernel, moe::AttentionOp op, int64_t hea
 /// The time of one token's tiles, in scores of one head: each tile fetches its part of the context,
 /// and few tiles leave workers idle.
 static double getCost(moe::AttentionOp op, int64_t heads, const Machine &machine) {
-  constexpr double fetch = 6;
+  constexpr double fetch = 2;
   int64_t tiles = op.getKvHeads() * llvm::divideCeil(countShared(op), heads);
   double rounds = double(llvm::divideCeil(tiles, machine.workers));
   return rounds * (fetch + double(llvm::alignTo(heads, 2)));
@@ -57,12 +58,13 @@ SmallVector<Candidate> GqaTile::getCandidates(kern::KernelOp kernel, const Machi
     bool again = parts > 1 && heads == int64_t(llvm::divideCeil(shared, parts - 1));
     if (again || !endsOnBlocks(kernel, op, heads))
       continue;
+    int64_t positions = heads > group ? kPositions : kPositions / 2;
     candidates.push_back(
         {makeSchedule(kernel.getContext(), {{"vector", machine.floatLanes()},
                                             {"heads", heads},
                                             {"tokens", std::max<int64_t>(kQueries / heads, 1)},
                                             {"group", group},
-                                            {"positions", kPositions}}),
+                                            {"positions", positions}}),
          getCost(op, heads, machine)});
   }
   return candidates;
