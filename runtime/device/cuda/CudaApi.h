@@ -123,6 +123,12 @@ struct Api {
 /// Error(Target) when there is none or it is too old.
 const Api &api();
 
+// Device.h speaks of addresses as pointers, the driver as integers.
+inline DevicePtr addressOf(const void *memory) { return reinterpret_cast<DevicePtr>(memory); }
+inline void *pointerTo(DevicePtr address) {
+  return reinterpret_cast<void *>(address); // NOLINT(performance-no-int-to-ptr)
+}
+
 /// "CUDA error 700 (an illegal memory access was encountered)"
 std::string errorText(Result result);
 

@@ -19,8 +19,6 @@ double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-DevicePtr addressOf(const void *memory) { return reinterpret_cast<DevicePtr>(memory); }
-
 std::string gigabytes(uint64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof text, bytes < 10'000'000 ? "%.4f" : "%.2f", double(bytes) / 1e9);
@@ -64,7 +62,7 @@ public:
     loadStats.weightSeconds = secondsSince(start);
     std::vector<void *> addresses;
     for (uint64_t offset : layout.offsets)
-      addresses.push_back(reinterpret_cast<void *>(weights + offset));
+      addresses.push_back(pointerTo(weights + offset));
     return addresses;
   }
 
@@ -98,7 +96,7 @@ public:
       fail(ErrorKind::Capacity, "no GPU memory for ", gigabytes(bytes), " GB of ", purpose, ", ",
            gpu.name(), " has ", gigabytes(gpu.freeBytes()), " GB free");
     check(api().cuMemsetD8Async(memory, 0, bytes, gpu.stream), "cannot clear ", purpose);
-    return reinterpret_cast<void *>(memory);
+    return pointerTo(memory);
   }
   void release(void *memory, size_t) override {
     std::lock_guard lock(mutex);

@@ -99,7 +99,7 @@ Module CudaModule::loadImage(uint32_t index, std::string &complaints) {
     text.assign(bytes.begin(), bytes.end());
   char log[2048] = "";
   int names[] = {kJitErrorLog, kJitErrorLogBytes};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
+  void *values[] = {log, pointerTo(sizeof log)};
   Module module = nullptr;
   const void *data = text.empty() ? static_cast<const void *>(bytes.data()) : text.c_str();
   Result result = api().cuModuleLoadDataEx(&module, data, 2, names, values);

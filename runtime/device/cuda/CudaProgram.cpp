@@ -26,9 +26,9 @@ BoundLaunch::BoundLaunch(const KernelCode &kernel, const fb::Program &program,
   std::vector<BufferView> views;
   for (const fb::Arg *arg : *launch.args()) {
     views.push_back(buffers.view(*arg));
-    addresses.push_back(reinterpret_cast<DevicePtr>(views.back().data));
+    addresses.push_back(addressOf(views.back().data));
   }
-  addresses.push_back(reinterpret_cast<DevicePtr>(buffers.inputs.data)); // the dims
+  addresses.push_back(addressOf(buffers.inputs.data)); // the dims
   if (kernel.info->tensor_maps())
     for (const fb::TensorMap *map : *kernel.info->tensor_maps())
       maps.push_back(encodeTensorMap(*map, program, views[map->slot()],
@@ -120,8 +120,7 @@ void CudaProgram::upload(std::span<const uint8_t> block) {
   // The copy of the run before may still wait for its turn.
   check(api().cuEventSynchronize(uploaded.get()), "the run before failed");
   std::memcpy(staging.data(), block.data(), block.size());
-  check(api().cuMemcpyHtoDAsync(reinterpret_cast<DevicePtr>(inputs.data), staging.data(),
-                                block.size(), gpu.stream),
+  check(api().cuMemcpyHtoDAsync(addressOf(inputs.data), staging.data(), block.size(), gpu.stream),
         "cannot copy a program's inputs");
   check(api().cuEventRecord(uploaded.get(), gpu.stream), "cannot copy a program's inputs");
 }

@@ -87,9 +87,7 @@ int runPackage(const Options &o) {
   return failed ? 1 : 0;
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
+int run(int argc, char **argv) {
   CLI::App app{"Runs a package of kernel tests and compares what the kernels write.",
                "moec-kernel-test"};
   Options o;
@@ -101,8 +99,14 @@ int main(int argc, char **argv) {
   app.add_flag("--no-timing", o.noTiming, "compare only");
   app.add_flag("--json", o.json, "print one JSON array");
   CLI11_PARSE(app, argc, argv);
+  return runPackage(o);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
   try {
-    return runPackage(o);
+    return run(argc, argv);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "moec-kernel-test: error: %s\n", error.what());
     return 2;

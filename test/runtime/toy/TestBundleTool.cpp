@@ -27,8 +27,8 @@ static BundleParts partsFor(std::map<std::string, std::string> &options) {
   ToyWeights kind = weights == "synthetic" ? ToyWeights::Synthetic
                     : weights == "none"    ? ToyWeights::None
                                            : ToyWeights::Present;
-  auto code = [&](const char *name, Bytes otherwise) {
-    return options[name].empty() ? otherwise : readFile(options[name]);
+  auto code = [&](const char *name, Bytes otherwise) -> Bytes {
+    return options[name].empty() ? std::move(otherwise) : readFile(options[name]);
   };
   BundleParts parts = options["target"] == "cuda"
                           ? cudaToyParts(kind, "sm_90a", code("cubin", {'c'}), code("ptx", {'p'}))

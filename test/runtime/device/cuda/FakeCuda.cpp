@@ -13,11 +13,13 @@
 using namespace moec::rt::cuda;
 using namespace moec::rt::test;
 
+// NOLINTBEGIN(readability-identifier-naming): as the kernels' and the driver's names are
 extern "C" {
 void toy_append(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 void toy_attend(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 void toy_head(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace moec::rt::cuda {
 struct ModuleTag {};
@@ -143,7 +145,7 @@ bool inMemory(DevicePtr address, size_t bytes) {
   return address - base <= size && bytes <= size - (address - base);
 }
 
-uint8_t *host(DevicePtr address) { return reinterpret_cast<uint8_t *>(address); }
+uint8_t *host(DevicePtr address) { return static_cast<uint8_t *>(pointerTo(address)); }
 
 // ---- kernels ----
 
@@ -263,7 +265,7 @@ Result cuDeviceGetAttribute(int *value, int attribute, DeviceHandle) {
 
 Result cuDevicePrimaryCtxRetain(Context *context, DeviceHandle) {
   ENTER(cuDevicePrimaryCtxRetain);
-  *context = reinterpret_cast<Context>(1);
+  *context = static_cast<Context>(pointerTo(1));
   return kSuccess;
 }
 Result cuDevicePrimaryCtxRelease(DeviceHandle) { return enter("cuDevicePrimaryCtxRelease"); }
@@ -346,7 +348,7 @@ template <typename T> Result fillMemory(DevicePtr to, T value, size_t count) {
     return kInvalidValue;
   enqueue([=] {
     for (size_t i = 0; i < count; ++i)
-      reinterpret_cast<T *>(to)[i] = value;
+      static_cast<T *>(pointerTo(to))[i] = value;
   });
   return kSuccess;
 }
@@ -365,7 +367,7 @@ Result cuMemsetD32Async(DevicePtr to, unsigned value, size_t count, Stream) {
 
 Result cuStreamCreate(Stream *stream, unsigned) {
   ENTER(cuStreamCreate);
-  *stream = reinterpret_cast<Stream>(1);
+  *stream = static_cast<Stream>(pointerTo(1));
   return kSuccess;
 }
 Result cuStreamDestroy(Stream) { return enter("cuStreamDestroy"); }
