@@ -1,9 +1,9 @@
 // Prints one of Hopper's building blocks, or a kernel made of them, as a module of the LLVM and
 // NVVM dialects:
 //
-//   emit-hopper ring | wgmma | wgmma_bf16 | bulk | cluster | roles | staged | quad | launch
-//   emit-hopper matmul n=2112 k=7168 rows=128 columns=192 ...
-//   emit-hopper streaming n=2112 k=7168 rows=16 k_warps=28 ...
+//   emit-hopper ring | wgmma | wgmma_bf16 | values | bulk | cluster | roles | staged | quad |
+//   launch emit-hopper matmul n=2112 k=7168 rows=128 columns=192 ... emit-hopper streaming n=2112
+//   k=7168 rows=16 k_warps=28 ...
 //
 // What a launch needs is printed first, as comments.
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
@@ -13,6 +13,7 @@
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
 #include "codegen/target/nvidia/hopper/WgmmaTile.h"
+#include "codegen/target/nvidia/hopper/WgmmaValues.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
@@ -107,6 +108,21 @@ static void emitProduct(KernelFrame &frame, Operand type) {
     store(sum, frame.getSlot(1) + 4 * i, 4);
 }
 
+/// Scores of 64 rows of 64 columns, as weights of 128 columns of the same rows.
+static void emitValues(KernelFrame &frame) {
+  Builder &b = frame.b;
+  Shared queries = frame.allocate(64 * 128, 1024);
+  Shared rows = frame.allocate(2 * WgmmaValues::kBoxBytes, 1024);
+  WgmmaTile scores(b, Operand::BFloat16, 64);
+  WgmmaValues values(b, 128);
+  Values zeros(64, constantFloat(b, 0));
+  Values weights = scores.wait(scores.start(scores.describe(queries), scores.describe(rows), {}));
+  Values sums = values.start(values.pack(weights), values.describe(rows), zeros);
+  for (auto [i, sum] : llvm::enumerate(waitProducts(b, 0, sums)))
+    store(sum, frame.getSlot(1) + getThread(b) * 256 + 4 * i, 4);
+  arriveNamed(b, 3, 256);
+}
+
 static void emitBulk(KernelFrame &frame) {
   Builder &b = frame.b;
   Value map = frame.addTensorMap(makeMap());
@@ -193,6 +209,8 @@ static bool emitBlock(StringRef name, mlir::ModuleOp module) {
     emitProduct(frame, Operand::E4M3);
   else if (name == "wgmma_bf16")
     emitProduct(frame, Operand::BFloat16);
+  else if (name == "values")
+    emitValues(frame);
   else if (name == "bulk")
     emitBulk(frame);
   else if (name == "cluster")

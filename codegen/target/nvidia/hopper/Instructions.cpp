@@ -41,6 +41,10 @@ void syncNamed(Builder &b, const Int &barrier, int64_t threads) {
   NVVM::BarrierOp::create(b, Type(), barrier.value, Int(b, threads).value,
                           NVVM::BarrierReductionAttr(), Value());
 }
+void arriveNamed(Builder &b, int64_t barrier, int64_t threads) {
+  inlineAsm(b, "bar.arrive " + std::to_string(barrier) + ", " + std::to_string(threads) + ";",
+            "~{memory}", {}, {});
+}
 
 //===----------------------------------------------------------------------===//
 // Barriers in shared memory
@@ -165,6 +169,21 @@ static std::string tieFloats(size_t count) {
   for (size_t i = 0; i < count; ++i)
     constraints += "," + std::to_string(i);
   return constraints;
+}
+
+Values multiplyRegisters(Builder &b, int64_t n, ValueRange a, Value bOperand, ValueRange sums) {
+  std::string results;
+  for (size_t i = 0; i < sums.size(); ++i)
+    results += (i ? ",$" : "$") + std::to_string(i);
+  auto operand = [&](size_t i) { return "$" + std::to_string(2 * sums.size() + i); };
+  std::string text = "{ .reg .pred p; setp.ne.b32 p, 1, 0; wgmma.mma_async.sync.aligned.m64n" +
+                     std::to_string(n) + "k16.f32.bf16.bf16 {" + results + "}, {" + operand(0) +
+                     "," + operand(1) + "," + operand(2) + "," + operand(3) + "}, " + operand(4) +
+                     ", p, 1, 1, 1; }";
+  Values operands(sums);
+  operands.append(a.begin(), a.end());
+  operands.push_back(bOperand);
+  return inlineAsm(b, text, tieFloats(sums.size()) + ",r,r,r,r,l", operands, sums.getTypes());
 }
 
 Values waitProducts(Builder &b, unsigned pending, ValueRange sums) {

@@ -27,6 +27,8 @@ void syncWarp(Builder &b);
 // Barriers of the block; `threads` is a multiple of 32.
 void syncBlock(Builder &b);
 void syncNamed(Builder &b, const Int &barrier, int64_t threads);
+/// Counts at the barrier without waiting; `threads` counts those who wait, too.
+void arriveNamed(Builder &b, int64_t barrier, int64_t threads);
 
 // Barriers in shared memory (8 bytes each, 8-byte aligned).
 void initBarrier(const Shared &barrier, int64_t arrivals);
@@ -62,6 +64,10 @@ void fenceProducts(Builder &b);
 /// d (+)= a * b for m64nNkK, K 32 bytes; descriptors i64, `sums` a struct of N / 2 f32.
 Value multiply(Builder &b, Operand type, int64_t n, Value a, Value bOperand, Value sums,
                bool accumulate);
+/// sums += a * b for m64nNk16 in bf16: `a` four registers of a lane, `bOperand` the descriptor of
+/// rows of N (not of K), `sums` N / 2 f32.
+Values multiplyRegisters(Builder &b, int64_t n, mlir::ValueRange a, Value bOperand,
+                         mlir::ValueRange sums);
 void commitProducts(Builder &b);
 /// Waits until at most `pending` groups are unfinished, and passes `sums` through the wait, so that
 /// nothing that uses the results can go before it.
