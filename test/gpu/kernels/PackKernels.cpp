@@ -2,12 +2,14 @@
 //
 //   pack-kernels <target> <folder> [--tokens 1,3,17] <file.mlir>...
 //
-// writes kernels.ptx, kernels.cubin (when there is an assembler), data.bin and cases.json. Every
+// writes kernels.ptx, kernels.cubin (when there is an assembler), data.bin and cases.json for
+// run_kernels.py, and all of it as package.moeb for moec-kernel-test. Every
 // kern.kernel of the files becomes a case for each number of tokens: random arguments that make
 // sense together, and what the reference interpreter makes of them. See run_kernels.py.
 #include "codegen/target/nvidia/EmitKernels.h"
 #include "dialects/plan/PlanDialect.h"
 #include "test/codegen/KernelHarness.h"
+#include "test/gpu/kernels/Package.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
@@ -72,7 +74,8 @@ double getTolerance(kern::KernelOp kernel, mlir::Type element) {
   return multiplies ? 1e-5 : 2e-6;
 }
 
-json::Object makeCase(KernelHarness &harness, const std::string &symbol, DataFile &data) {
+json::Object makeCase(KernelHarness &harness, const std::string &symbol, DataFile &data,
+                      PackageCase &packed) {
   std::map<unsigned, SlotMemory> expected = harness.interpretSlots();
   json::Array slots;
   for (auto [i, slot] : llvm::enumerate(harness.getSlots())) {
@@ -85,6 +88,14 @@ json::Object makeCase(KernelHarness &harness, const std::string &symbol, DataFil
       entry["tolerance"] = getTolerance(harness.getKernel(), element);
     }
     slots.push_back(std::move(entry));
+    PackageSlot &place = packed.slots.emplace_back();
+    place.type = getTypeName(element);
+    if (!harness.isOutput(i))
+      place.input = slot.bytes().vec();
+    if (auto found = expected.find(i); found != expected.end()) {
+      place.expected = found->second.bytes().vec();
+      place.tolerance = getTolerance(harness.getKernel(), element);
+    }
   }
   auto dims = harness.getDims();
   kern::GridAttr grid = harness.getGrid();
@@ -92,6 +103,11 @@ json::Object makeCase(KernelHarness &harness, const std::string &symbol, DataFil
       llvm::divideCeil(dims[unsigned(grid.getDim())] * grid.getMultiplier(), grid.getDivisor());
   if (grid.getCap())
     tiles = std::min(tiles, grid.getCap());
+  packed.kernel = symbol;
+  packed.dims = dims;
+  uint64_t cap = grid.getCap() ? grid.getCap() : std::numeric_limits<uint64_t>::max();
+  packed.grid = rt::fb::Grid(rt::fb::Dim(grid.getDim()), grid.getMultiplier(), grid.getDivisor(),
+                             cap, grid.getFactor());
   return json::Object{{"kernel", symbol},
                       {"dims", json::Array(dims)},
                       {"blocks", tiles * grid.getFactor()},
@@ -130,6 +146,7 @@ void pack(const Options &options) {
       mlir::ModuleOp::create(mlir::UnknownLoc::get(context.get()));
   DataFile data(options.folder + "/data.bin");
   json::Array cases;
+  std::vector<PackageCase> packed;
   unsigned count = 0;
   for (const std::string &path : options.files)
     for (const std::string &text : readKernels(path, *context)) {
@@ -137,10 +154,11 @@ void pack(const Options &options) {
       KernelHarness harness(text, {}, options.target);
       for (int64_t tokens : options.tokens) {
         harness.setDims({.tokens = tokens, .sequences = 3, .outputRows = 1}, tokens);
-        json::Object made = makeCase(harness, symbol, data);
+        json::Object made = makeCase(harness, symbol, data, packed.emplace_back());
         made["name"] = (llvm::sys::path::stem(path) + "/" + harness.getKernel().getSymName() + " " +
                         llvm::Twine(tokens))
                            .str();
+        packed.back().name = made["name"].getAsString()->str();
         cases.push_back(std::move(made));
       }
       std::string scheduled;
@@ -172,6 +190,9 @@ void pack(const Options &options) {
   llvm::raw_string_ostream(text) << json::Value(
       json::Object{{"kernels", std::move(kernels)}, {"cases", std::move(cases)}});
   writeFile(options, "cases.json", text);
+  std::vector<uint8_t> package = makePackage(*image, options.target, packed);
+  writeFile(options, "package.moeb",
+            {reinterpret_cast<const char *>(package.data()), package.size()});
 }
 
 } // namespace
