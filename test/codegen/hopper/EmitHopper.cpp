@@ -286,6 +286,7 @@ static MatmulSize makeSize(const Sizes &sizes, const BlockScaledProblem &problem
           .k = problem.k,
           .columnWaves = sizes.get("gated") ? 2 : 1,
           .columnMultiple = sizes.get("quantize") ? 128 : 8,
+          .canStage = !sizes.get("quantize") && !sizes.get("f32"),
           .interleave = problem.interleave};
 }
 
@@ -328,19 +329,17 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
   tile.columns = sizes.get("columns", tile.columns);
   tile.columnWaves = sizes.get("gated") ? 2 : 1;
   tile.consumers = sizes.get("consumers", tile.consumers);
-  tile.kGroups = sizes.get("k_groups", tile.kGroups);
   tile.split = sizes.get("split", tile.split);
   tile.stages = sizes.get("stages", tile.stages);
   tile.staged = sizes.get("staged", tile.staged);
   llvm::outs() << "// tile " << tile.rows << " x " << tile.columns << " consumers "
-               << tile.consumers << " k_groups " << tile.kGroups << " stages " << tile.stages
-               << "\n";
+               << tile.consumers << " split " << tile.split << " stages " << tile.stages << "\n";
   if (tile.split > 1)
     llvm::outs() << "// grid "
                  << llvm::divideCeil(problem.columns, tile.columns) * tile.split *
                         llvm::divideCeil(sizes.get("m", tile.rows), tile.rows)
                  << "\n";
-  LaunchShape shape = getLaunchShape(tile, sizes.get("workers", 132));
+  LaunchShape shape = getLaunchShape(tile);
   shape.earlyLaunch = sizes.get("early");
   KernelFrame frame(module, "matmul", /*numSlots=*/8, shape);
   emitBlockScaledMatmul(frame, problem, tile, makeEpilogue(sizes, problem.columns));

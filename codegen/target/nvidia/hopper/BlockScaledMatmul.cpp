@@ -13,6 +13,8 @@ using namespace moec::hopper;
 
 // x's scales come in boxes of as many blocks of K as 16 bytes hold.
 static constexpr int64_t kScaleBlocks = 4;
+// Blocks of K that are prefetched while the launch before runs.
+static constexpr int64_t kPrefetched = 16;
 
 std::optional<std::string> BlockScaledProblem::refuse() const {
   if (k % (128 * kScaleBlocks))
@@ -22,11 +24,11 @@ std::optional<std::string> BlockScaledProblem::refuse() const {
   return std::nullopt;
 }
 
-LaunchShape moec::hopper::getLaunchShape(const MatmulTile &tile, int64_t workers) {
+LaunchShape moec::hopper::getLaunchShape(const MatmulTile &tile) {
   LaunchShape shape;
   shape.threads = WarpRoles{tile.consumers}.getThreads();
   shape.cluster = tile.split;
-  shape.maxBlocks = tile.split > 1 ? 0 : workers; // what a cluster gathers, it gathers once
+  shape.maxBlocks = tile.split > 1 ? 0 : tile.workers; // what a cluster gathers, it gathers once
   return shape;
 }
 
@@ -83,12 +85,9 @@ public:
          const EpilogueSpec &spec)
       : frame(frame), b(frame.b), problem(problem), tile(tile), roles{tile.consumers},
         epilogue(frame, spec, tile, problem.getRows()), blocks(problem.k / 128 / tile.split),
-        turns(blocks % kScaleBlocks ? 2 : kScaleBlocks),
         operands(frame, tile.stages, tile.getStageBytes()),
         scales(frame, 2, tile.rows * 4 * kScaleBlocks) {
     int64_t bytes = tile.rows * tile.getTileColumns() * 4;
-    if (tile.kGroups > 1)
-      exchange = frame.allocate(bytes, 16);
     if (tile.split > 1) {
       gathered = frame.allocate((tile.split - 1) * bytes, 16);
       arrived = frame.allocate(8, 8);
@@ -111,6 +110,7 @@ private:
                 llvm::function_ref<Values(const Place &, mlir::ValueRange)> body);
 
   void produce();
+  void prefetchWeights();
   Values bringBlock(const Place &place, const Int &block, mlir::ValueRange positions);
 
   void consume(const Int &warpgroup);
@@ -127,7 +127,6 @@ private:
   void send(mlir::ValueRange sums) const;
   Values gather(mlir::ValueRange sums) const;
   void storeTile(const Place &place, mlir::ValueRange sums);
-  void joinGroups(const Place &place, mlir::ValueRange sums);
   Values promote(llvm::ArrayRef<Value> factors, mlir::ValueRange product, mlir::ValueRange sums,
                  int64_t columnWave, mlir::ValueRange loaded, const WeightScales &weightScales);
 
@@ -138,14 +137,11 @@ private:
   WarpRoles roles;
   TileEpilogue epilogue;
   int64_t blocks; // of K, of each block of a cluster
-  int64_t turns;  // blocks of K for each box of scales
   MbarrierRing operands, scales;
   Value xMap, wMap, scaleMap;
   Int rows, tileRows, numTiles; // M; tiles along M; tiles
   Int warp, lane, warpRow;      // of a consumer; its warp's first row in the tile
-  Int kGroup;                   // and which blocks of K are its own
   Int rank, firstBlock;         // in the cluster; of K
-  Shared exchange;              // sums of the second group
   Shared gathered, arrived;     // sums of the cluster's other blocks, and their barrier
 };
 
@@ -179,7 +175,7 @@ void Kernel::addMaps() {
 
 void Kernel::start() {
   ifThen(getThread(b) == 0, [&] {
-    operands.init(/*fullArrivals=*/1, roles.getConsumerWarps() / tile.kGroups);
+    operands.init(/*fullArrivals=*/1, roles.getConsumerWarps());
     scales.init(/*fullArrivals=*/1, roles.getConsumerWarps());
     if (tile.split > 1) {
       initBarrier(arrived, 1);
@@ -194,10 +190,8 @@ void Kernel::start() {
   Cluster{tile.split}.meet(b);
   rank = tile.split > 1 ? getClusterRank(b) : Int(b, 0);
   firstBlock = rank * blocks;
-  if (frame.getShape().earlyLaunch) {
+  if (frame.getShape().earlyLaunch)
     launchDependents(b);
-    waitDependencies(b);
-  }
   rows = frame.getDim(problem.rowsDim) * problem.rowsMultiplier;
   tileRows = ceilDiv(rows, tile.rows);
   numTiles = tileRows * llvm::divideCeil(problem.columns, tile.columns);
@@ -239,11 +233,28 @@ static Values join(llvm::ArrayRef<mlir::ValueRange> ranges) {
 //===----------------------------------------------------------------------===//
 
 void Kernel::produce() {
+  if (frame.getShape().earlyLaunch) {
+    prefetchWeights();
+    waitDependencies(b);
+  }
   Values init = join({operands.getFillerStart().getValues(), scales.getFillerStart().getValues()});
   forTiles(init, [&](const Place &place, mlir::ValueRange positions) {
     return forLoop(
         Int(b, 0), Int(b, blocks), Int(b, 1), positions,
         [&](Int block, mlir::ValueRange carried) { return bringBlock(place, block, carried); });
+  });
+}
+
+/// The weight does not depend on the launch before: into the second cache with what the first tile
+/// needs of it.
+void Kernel::prefetchWeights() {
+  ifThen(getBlock(b) / tile.split < numTiles, [&] {
+    Place place = getPlace(getBlock(b) / tile.split);
+    forLoop(Int(b, 0), Int(b, std::min(blocks, kPrefetched)), Int(b, 1), [&](Int block) {
+      for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
+        prefetchBox(b, wMap,
+                    {((firstBlock + block) * 128).value, getWeightRow(place.column, wave).value});
+    });
   });
 }
 
@@ -263,7 +274,7 @@ Values Kernel::bringBlock(const Place &place, const Int &block, mlir::ValueRange
   // A box of scales serves the next blocks too.
   auto scale = scales.getPosition(scalePosition);
   auto next = scales.advance(scale);
-  Bool isFirst = (block & (turns - 1)) == 0;
+  Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
   ifThen(isFirst, [&] {
     scales.beginFill(scale, tile.rows * 4 * kScaleBlocks);
     copyBox(scales.getBuffer(scale), scaleMap, {(firstBlock + block).value, place.row.value},
@@ -279,16 +290,12 @@ Values Kernel::bringBlock(const Place &place, const Int &block, mlir::ValueRange
 
 void Kernel::consume(const Int &warpgroup) {
   Int thread = getThread(b);
-  int64_t rowGroups = tile.consumers / tile.kGroups;
   lane = thread & 31;
   warp = broadcast(thread >> 5, 0);
-  bool shared = tile.kGroups > 1;
-  kGroup = shared ? warpgroup / rowGroups : Int(b, 0);
-  Int rowGroup = shared ? warpgroup % rowGroups : warpgroup;
-  warpRow = rowGroup * (64 * tile.getRowWaves()) + (warp & 3) * 16;
-  auto operand = operands.getUserStart();
-  operand.buffer = kGroup;
-  Values start = join({operand.getValues(), scales.getUserStart().getValues()});
+  warpRow = warpgroup * (64 * tile.getRowWaves()) + (warp & 3) * 16;
+  if (frame.getShape().earlyLaunch)
+    waitDependencies(b);
+  Values start = join({operands.getUserStart().getValues(), scales.getUserStart().getValues()});
   forTiles(start, [&](const Place &place, mlir::ValueRange positions) {
     llvm::SmallVector<Int, 2> weightRows;
     for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
@@ -296,10 +303,7 @@ void Kernel::consume(const Int &warpgroup) {
     WeightScales weightScales(b, frame.getSlot(problem.wScales), problem, tile, weightRows);
     Values last = multiplyAll(positions, weightScales);
     Values sums(mlir::ValueRange(last).drop_front(4));
-    if (tile.kGroups == 1)
-      finishTile(place, sums);
-    else
-      joinGroups(place, sums);
+    finishTile(place, sums);
     return Values(mlir::ValueRange(last).take_front(4));
   });
   epilogue.finish(lane);
@@ -309,17 +313,18 @@ void Kernel::consume(const Int &warpgroup) {
 Values Kernel::multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales) {
   size_t numSums = tile.getWaves() * tile.columns / 2;
   Values zeros(numSums, constantFloat(b, 0));
-  Values init = join({positions, zeros, weightScales.load(firstBlock + kGroup)});
+  Values init = join({positions, zeros, weightScales.load(firstBlock)});
   Values last = forLoop(
-      Int(b, 0), Int(b, blocks), Int(b, turns), init, [&](Int block, mlir::ValueRange carried) {
+      Int(b, 0), Int(b, blocks), Int(b, kScaleBlocks), init,
+      [&](Int block, mlir::ValueRange carried) {
         Step step{operands.getPosition(carried.take_front(2)),
                   scales.getPosition(carried.slice(2, 2)),
                   Values(carried.slice(4, numSums)),
                   Values(carried.drop_front(4 + numSums)),
                   {}};
-        for (int64_t turn = 0; turn < turns; turn += tile.kGroups) {
+        for (int64_t turn = 0; turn < kScaleBlocks; ++turn) {
           // The next block's scales are on their way while this one is multiplied.
-          Int next = block + (turn + tile.kGroups) + kGroup;
+          Int next = block + (turn + 1);
           Values loaded = weightScales.load(firstBlock + min(next, Int(b, blocks - 1)));
           multiplyBlock(step, turn, weightScales);
           step.loaded = loaded;
@@ -333,9 +338,9 @@ Values Kernel::multiplyAll(mlir::ValueRange positions, const WeightScales &weigh
 void Kernel::multiplyBlock(Step &step, int64_t turn, const WeightScales &weightScales) {
   if (turn == 0)
     scales.waitFull(step.scale);
-  bool isLastTurn = turn + tile.kGroups == turns;
-  Shared column = scales.getBuffer(step.scale) + ((warpRow + (lane >> 2)) * (4 * kScaleBlocks)) +
-                  (kGroup + turn) * 4;
+  bool isLastTurn = turn + 1 == kScaleBlocks;
+  Shared column =
+      scales.getBuffer(step.scale) + ((warpRow + (lane >> 2)) * (4 * kScaleBlocks)) + turn * 4;
   Values factors; // x's scales of the lane's rows: [row wave][half]
   for (int64_t half = 0; half < 2 * tile.getRowWaves(); ++half)
     factors.push_back(
@@ -371,8 +376,7 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, const WeightScales &weightS
     llvm::append_range(sums, promoted);
   }
   step.sums = sums;
-  for (int64_t i = 0; i < tile.kGroups; ++i)
-    step.operand = operands.advance(step.operand);
+  step.operand = operands.advance(step.operand);
   if (isLastTurn)
     step.scale = scales.advance(step.scale);
 }
@@ -385,7 +389,7 @@ void Kernel::finishTile(const Place &place, mlir::ValueRange sums) {
 
 /// Where register quad `quad` of the sums of block `from` of the cluster lies.
 Shared Kernel::getGathered(const Int &from, int64_t quad) const {
-  int64_t threads = 128 * tile.consumers / tile.kGroups;
+  int64_t threads = 128 * tile.consumers;
   int64_t perBlock = tile.rows * tile.getTileColumns() * 4;
   return gathered + ((from - 1) * perBlock + getThread(b) % threads * 16 + quad * threads * 16);
 }
@@ -421,28 +425,6 @@ void Kernel::storeTile(const Place &place, mlir::ValueRange sums) {
   fragment.tile = tile;
   fragment.sums = Values(sums);
   epilogue.emit(fragment);
-}
-
-/// The second group hands its sums to the first, which goes on with them.
-void Kernel::joinGroups(const Place &place, mlir::ValueRange sums) {
-  constexpr int64_t kWritten = 1, kRead = 2; // barriers
-  int64_t threads = 128 * tile.consumers, perGroup = threads / 2;
-  Shared mine = exchange + (getThread(b) % perGroup) * 4;
-  ifThen(kGroup == 1, [&] {
-    for (auto [i, sum] : llvm::enumerate(sums))
-      store(sum, mine + i * perGroup * 4, 4);
-  });
-  syncNamed(b, Int(b, kWritten), threads);
-  ifThen(
-      kGroup == 0,
-      [&] {
-        Values total;
-        for (auto [i, sum] : llvm::enumerate(sums))
-          total.push_back(addFloat(b, sum, load(mine + i * perGroup * 4, b.getF32Type(), 4)));
-        syncNamed(b, Int(b, kRead), threads);
-        finishTile(place, total);
-      },
-      [&] { syncNamed(b, Int(b, kRead), threads); });
 }
 
 /// sums + product * both scales. `factors`: x's, of either half.

@@ -24,7 +24,7 @@ struct BlockScaledProblem {
 };
 
 /// How the kernel is launched.
-LaunchShape getLaunchShape(const MatmulTile &tile, int64_t workers);
+LaunchShape getLaunchShape(const MatmulTile &tile);
 
 /// Writes the kernel's body.
 void emitBlockScaledMatmul(KernelFrame &frame, const BlockScaledProblem &problem,

@@ -128,6 +128,10 @@ void prefetchMap(Builder &b, Value map) {
   NVVM::PrefetchOp::create(b, NVVM::PrefetchCacheLevelAttr(), NVVM::CacheEvictionPriorityAttr(),
                            map, Value(), b.getUnitAttr());
 }
+void prefetchBox(Builder &b, Value map, ValueRange coordinates) {
+  NVVM::CpAsyncBulkTensorPrefetchOp::create(b, map, coordinates, /*im2colOffsets=*/ValueRange(),
+                                            NVVM::TMALoadMode::TILE, /*l2CacheHint=*/Value());
+}
 void fenceCopies(Builder &b) {
   NVVM::FenceProxyOp::create(
       b, NVVM::ProxyKind::async_shared,

@@ -55,6 +55,8 @@ void commitStores(Builder &b);
 /// Waits until at most `pending` groups are unfinished: `read` from shared memory only, or written.
 void waitStores(Builder &b, unsigned pending, bool read);
 void prefetchMap(Builder &b, Value map);
+/// Brings a box into the second cache.
+void prefetchBox(Builder &b, Value map, mlir::ValueRange coordinates);
 /// Orders the thread's writes to shared memory before what the engine reads there.
 void fenceCopies(Builder &b);
 

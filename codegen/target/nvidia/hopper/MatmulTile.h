@@ -9,18 +9,17 @@
 namespace moec::hopper {
 
 struct MatmulTile {
-  int64_t rows = 256;      // of x: 64 * row waves * consumers / kGroups
+  int64_t rows = 256;      // of x: 64 * row waves * consumers
   int64_t columns = 128;   // of the weight in one product, a multiple of 8
   int64_t columnWaves = 1; // products side by side; 2: gates and what they gate
   int64_t consumers = 2;   // warpgroups that compute, each on its rows
-  int64_t kGroups = 1;     // 2: the consumers take the blocks of K in turn, and add their sums
   int64_t split = 1;       // blocks of a cluster that share K; the first one adds the sums
   int64_t stages = 4;      // buffers of x and weight, 128 columns of K each
-  int64_t rowGroup =
-      8; // tiles that follow each other in rows, so that their weights stay in the second cache
-  int64_t staged = 0; // buffers a warp through which bf16 results leave; 0: from registers
+  int64_t rowGroup = 8;    // tiles that follow each other in rows: they share weights in the cache
+  int64_t workers = 132;   // blocks that stay, one a multiprocessor
+  int64_t staged = 0;      // buffers a warp through which bf16 results leave; 0: from registers
 
-  int64_t getRowWaves() const { return rows * kGroups / (64 * consumers); }
+  int64_t getRowWaves() const { return rows / (64 * consumers); }
   int64_t getWaves() const { return getRowWaves() * columnWaves; }
   int64_t getTileColumns() const { return columns * columnWaves; }
   int64_t getStageBytes() const { return (rows + getTileColumns()) * 128; }
@@ -34,9 +33,9 @@ struct MatmulTile {
 struct MatmulSize {
   int64_t m, n, k; // n: columns of one wave
   int64_t columnWaves = 1;
-  int64_t columnMultiple =
-      8;                  // what a wave's columns must be a multiple of: 128 when a tile quantizes
-  int64_t interleave = 0; // runs of weight rows that a wave's columns must not cross; 0: none
+  int64_t columnMultiple = 8; // of a wave's columns: 128 when a tile quantizes
+  bool canStage = false;      // the only result is bf16
+  int64_t interleave = 0;     // runs of weight rows that a wave's columns must not cross; 0: none
 };
 
 /// Expected microseconds on `workers` multiprocessors.

@@ -8,7 +8,7 @@ using namespace moec::hopper;
 
 namespace moec::hopper {
 
-static constexpr unsigned kGlobal = 1, kShared = 3;
+static constexpr unsigned kShared = 3; // address space
 
 static Value offset(Builder &b, Value pointer, LLVM::GEPArg bytes) {
   return LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer,

@@ -45,25 +45,34 @@ int64_t moec::hopper::getNumBlocks(const StreamingTile &tile, const BlockScaledP
   return llvm::divideCeil(problem.columns, tile.rows);
 }
 
-// Memory is used best with 57 to 115 KB in flight on each multiprocessor; the busiest
-// multiprocessor decides.
+/// Registers a thread needs, roughly.
+static int64_t countRegisters(const StreamingTile &tile, int64_t columnWaves) {
+  int64_t groups = tile.rows / (8 * tile.rowWarps) * columnWaves, sums = tile.tokens == 1 ? 2 : 4;
+  return groups * (sums + 8 * tile.steps + 2) + (tile.tokens == 1 ? 34 : 36);
+}
+
+// Microseconds, as measured (docs/performance). Memory is used best with 7.5 to 15 MB in flight on
+// the whole chip.
 double moec::hopper::estimateCost(const StreamingTile &tile, const MatmulSize &size,
                                   int64_t workers) {
-  double blocks = llvm::divideCeil(size.n, tile.rows);
-  double perWorker = std::ceil(blocks / workers);
-  double resident = std::min<double>(perWorker, tile.minBlocks);
-  double share = perWorker * tile.rows * size.columnWaves * size.k; // bytes of the busiest
-  double bytes = std::max<double>(double(size.n) * size.columnWaves * size.k, share * 124);
-  double flight = resident * tile.getThreads() / 32 * (tile.rows / tile.rowWarps) *
-                  size.columnWaves * 128 * tile.steps;
-  double rate = 3.0e6 * std::min(1.0, 0.35 + 0.65 * flight / 57e3); // bytes a us
-  if (flight > 130e3)
-    rate *= 130e3 / flight;
-  double turns = std::ceil(perWorker / tile.minBlocks);
-  double side = tile.tokens * (size.k + 4.0 * size.k / 128) * perWorker / 60e3; // x into each block
-  double sums = tile.kWarps * tile.tokens * tile.rows * 2e-5;
-  double products = tile.tokens > 1 ? share * 1.2e-6 * 8 : share * 1e-6 * 8; // conversion of codes
-  return std::max(bytes / rate, products) + 0.9 + side + sums + 0.3 * (turns - 1);
+  double blocks = llvm::divideCeil(size.n, tile.rows), perWorker = std::ceil(blocks / workers);
+  double threads = tile.getThreads();
+  double most = std::min<double>(255, 65536 / (threads * tile.minBlocks));
+  double registers = countRegisters(tile, size.columnWaves);
+  double shared = tile.getSharedBytes(size.k, size.columnWaves) + 1024;
+  double resident =
+      std::min({65536 / (threads * std::min(registers, most)), 228e3 / shared, 2048 / threads});
+  double perBlock = tile.kWarps * tile.rows * size.columnWaves * 128.0 * tile.steps;
+  double flight = std::min(blocks, workers * std::max(1.0, std::floor(resident))) * perBlock;
+  double rate = 2.95e6 * std::min(1.0, std::sqrt(flight / 7.5e6));
+  double stream = double(size.n) * size.columnWaves * size.k / rate;
+  double own = perWorker * tile.rows * size.columnWaves * size.k / 65e3;
+  double rounds = perWorker / std::max(1.0, std::floor(resident));
+  double x = tile.tokens * size.k * (1 / 110e3 + tile.rowWarps / 200e3) * rounds;
+  double sums = tile.kWarps * tile.tokens * tile.rows * size.columnWaves * 1e-5 * perWorker;
+  double spills = 0.05 * std::max(0.0, registers - most) + 0.01 * std::max(0.0, registers - 128);
+  double overfull = std::max(0.0, flight - 15.5e6) * 0.2e-6;
+  return std::max(stream, own) + x + sums + spills + overfull + 0.6;
 }
 
 llvm::SmallVector<StreamingTile> moec::hopper::getStreamingTiles(const MatmulSize &size,
@@ -83,10 +92,8 @@ llvm::SmallVector<StreamingTile> moec::hopper::getStreamingTiles(const MatmulSiz
         for (int64_t steps : {1, 2})
           for (int64_t minBlocks : {1, 2}) {
             StreamingTile tile{size.m == 1 ? 1 : 16, rows, rowWarps, kWarps, steps, minBlocks};
-            int64_t groups = rows / (8 * rowWarps) * size.columnWaves; // registers: sums and codes
-            int64_t registers = groups * ((size.m == 1 ? 2 : 4) + 8 * steps) + 40;
             if (!tile.fits(size.k, size.columnWaves) || tile.getThreads() < 128 ||
-                registers * tile.getThreads() * minBlocks > 65536 || registers > 250)
+                countRegisters(tile, size.columnWaves) > 250)
               continue;
             scored.push_back({estimateCost(tile, size, workers), tile});
           }
