@@ -4,6 +4,7 @@
 #include "passes/KernelNames.h"
 #include "passes/Passes.h"
 #include "passes/RowAnalysis.h"
+#include "passes/RowClasses.h"
 
 #include <map>
 
@@ -45,10 +46,25 @@ Signature getSignature(kern::GroupOp group, const RowAnalysis &analysis) {
 
 using Key = std::vector<uintptr_t>;
 
+/// In which class of the module's attribute `kern.row_classes` (the largest row count of each class
+/// but the last) the rows of a matrix group fall at the function's bounds; 0 without the attribute.
+uintptr_t getRowClass(kern::GroupOp group, const Signature &signature) {
+  auto classes =
+      group->getParentOfType<ModuleOp>()->getAttrOfType<DenseI64ArrayAttr>(kRowClassesAttr);
+  auto bounds =
+      group->getParentOfType<func::FuncOp>()->getAttrOfType<kern::BoundsAttr>(kBoundsAttr);
+  kern::Hero hero = *group.getHero();
+  bool isMatrix = hero == kern::Hero::Matmul || hero == kern::Hero::GroupedMatmul;
+  if (!classes || !bounds || !isMatrix)
+    return 0;
+  uint64_t rows = countRows(signature.rows.back(), signature.types.back(), bounds.getSizes());
+  return llvm::count_if(classes.asArrayRef(), [&](int64_t most) { return uint64_t(most) < rows; });
+}
+
 /// Everything in which two alike kernels must be equal. MLIR interns types,
 /// attributes and names, so their addresses stand for them.
 Key getKey(kern::GroupOp group, const Signature &signature) {
-  Key key;
+  Key key{getRowClass(group, signature)};
   auto addPointer = [&](const void *pointer) {
     key.push_back(reinterpret_cast<uintptr_t>(pointer));
   };

@@ -1,10 +1,23 @@
 #include "codegen/target/nvidia/NvidiaTarget.h"
 
+#include "codegen/target/nvidia/hopper/MatmulFamily.h"
+
 #include "mlir/IR/DialectRegistry.h"
 
 using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
+
+static bool isHopper(const Chip &chip) { return chip.name == "sm_90a"; }
+
+ArrayRef<const WholeKernelEmitter *> NvidiaTarget::getWholeKernelEmitters() const {
+  static const WholeKernelEmitter *const families[] = {&getHopperMatmulEmitter()};
+  return isHopper(chip) ? ArrayRef(families) : ArrayRef<const WholeKernelEmitter *>();
+}
+
+ArrayRef<int64_t> NvidiaTarget::getRowClasses() const {
+  return isHopper(chip) ? getHopperRowClasses() : ArrayRef<int64_t>();
+}
 
 static std::unique_ptr<kern::TargetModel> makeTarget(StringRef name, std::string &error) {
   auto chip = findChip(name);

@@ -16,6 +16,10 @@ public:
       : GpuTarget(chip.name.str(), chip.getMachine(), chip.getRates()), chip(chip) {}
 
   const Chip &getChip() const { return chip; }
+  llvm::ArrayRef<const WholeKernelEmitter *> getWholeKernelEmitters() const override;
+  /// Largest row counts of the classes of matrix kernels that the chip computes differently
+  /// (passes/RowClasses.h); empty: it has one way for all.
+  llvm::ArrayRef<int64_t> getRowClasses() const;
 
 private:
   const Chip &chip;

@@ -79,6 +79,8 @@ public:
   NvidiaBackend(const codegen::Chip &chip, std::optional<std::string> assembler)
       : target(chip), assembler(std::move(assembler)) {}
 
+  ArrayRef<int64_t> getRowClasses() const override { return target.getRowClasses(); }
+
   ArrayRef<StringLiteral> getStages() const override {
     static constexpr StringLiteral stages[] = {"tile", "llvm", "ptx"};
     return stages;

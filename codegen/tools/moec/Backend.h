@@ -10,6 +10,8 @@ namespace moec {
 class Backend {
 public:
   virtual ~Backend();
+  /// passes/RowClasses.h; empty: none.
+  virtual llvm::ArrayRef<int64_t> getRowClasses() const { return {}; }
 
   /// The code of all kernels of `module`, as the bundle's writer takes it.
   virtual llvm::Expected<bundle::KernelCode> emitCode(mlir::ModuleOp module) const = 0;

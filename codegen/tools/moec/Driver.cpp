@@ -5,6 +5,7 @@
 #include "codegen/tools/moec/Stage.h"
 #include "frontend/Errors.h"
 #include "passes/Passes.h"
+#include "passes/RowClasses.h"
 
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/ADT/StringExtras.h"
@@ -65,6 +66,9 @@ Error Driver::setLimits() {
                      longest.getInt(), checkpoint->configPath());
   (*module)->setAttr(passes::kMaxContextAttr, mlir::IntegerAttr::get(longest.getType(), context));
   (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(&this->context, options.target));
+  if (ArrayRef<int64_t> classes = backend->getRowClasses(); !classes.empty())
+    (*module)->setAttr(passes::kRowClassesAttr,
+                       mlir::DenseI64ArrayAttr::get(&this->context, classes));
   return Error::success();
 }
 

@@ -59,16 +59,12 @@ double moec::hopper::estimateCost(const StreamingTile &tile, const MatmulSize &s
   double threads = tile.getThreads();
   double most = std::min<double>(255, 65536 / (threads * tile.minBlocks));
   double registers = countRegisters(tile, size.columnWaves);
-  double shared = tile.getSharedBytes(size.k, size.columnWaves) + 1024;
-  double resident =
-      std::min({65536 / (threads * std::min(registers, most)), 228e3 / shared, 2048 / threads});
   double perBlock = tile.kWarps * tile.rows * size.columnWaves * 128.0 * tile.steps;
-  double flight = std::min(blocks, workers * std::max(1.0, std::floor(resident))) * perBlock;
+  double flight = std::min<double>(blocks, workers * tile.minBlocks) * perBlock;
   double rate = 2.95e6 * std::min(1.0, std::sqrt(flight / 7.5e6));
   double stream = double(size.n) * size.columnWaves * size.k / rate;
   double own = perWorker * tile.rows * size.columnWaves * size.k / 65e3;
-  double rounds = perWorker / std::max(1.0, std::floor(resident));
-  double x = tile.tokens * size.k * (1 / 110e3 + tile.rowWarps / 200e3) * rounds;
+  double x = tile.tokens * size.k * (1 / 110e3 + tile.rowWarps / 200e3) * perWorker;
   double sums = tile.kWarps * tile.tokens * tile.rows * size.columnWaves * 1e-5 * perWorker;
   double spills = 0.05 * std::max(0.0, registers - most) + 0.01 * std::max(0.0, registers - 128);
   double overfull = std::max(0.0, flight - 15.5e6) * 0.2e-6;

@@ -1,0 +1,189 @@
+#include "codegen/target/nvidia/hopper/MatmulFamily.h"
+
+#include "codegen/target/nvidia/hopper/ReadMatmul.h"
+#include "codegen/target/nvidia/hopper/StreamingMatmul.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace moec;
+using namespace moec::codegen;
+using moec::hopper::MatmulKernel;
+using moec::hopper::MatmulTile;
+using moec::hopper::StreamingTile;
+
+// What a schedule without `k_warps` belongs to is the compute-bound form.
+static constexpr llvm::StringLiteral kStreaming = "k_warps";
+static constexpr size_t kMostCandidates = 8; // of either form
+// Rows that a kernel is laid out for when no program says how many there are.
+static constexpr int64_t kManyRows = 4096;
+
+static kern::ScheduleAttr makeSchedule(MLIRContext *context, const MatmulTile &tile) {
+  return codegen::makeSchedule(context, {{"rows", tile.rows},
+                                         {"columns", tile.columns},
+                                         {"column_waves", tile.columnWaves},
+                                         {"consumers", tile.consumers},
+                                         {"split", tile.split},
+                                         {"stages", tile.stages},
+                                         {"staged", tile.staged},
+                                         {"workers", tile.workers}});
+}
+
+static MatmulTile getMatmulTile(kern::ScheduleAttr schedule) {
+  MatmulTile tile;
+  tile.rows = schedule.get("rows");
+  tile.columns = schedule.get("columns");
+  tile.columnWaves = schedule.get("column_waves");
+  tile.consumers = schedule.get("consumers");
+  tile.split = schedule.get("split");
+  tile.stages = schedule.get("stages");
+  tile.workers = schedule.get("workers");
+  tile.staged = schedule.get("staged");
+  return tile;
+}
+
+static kern::ScheduleAttr makeSchedule(MLIRContext *context, const StreamingTile &tile) {
+  return codegen::makeSchedule(context, {{"tokens", tile.tokens},
+                                         {"rows", tile.rows},
+                                         {"row_warps", tile.rowWarps},
+                                         {"k_warps", tile.kWarps},
+                                         {"steps", tile.steps},
+                                         {"min_blocks", tile.minBlocks}});
+}
+
+static StreamingTile getStreamingTile(kern::ScheduleAttr schedule) {
+  return {schedule.get("tokens"),  schedule.get("rows"),  schedule.get("row_warps"),
+          schedule.get("k_warps"), schedule.get("steps"), schedule.get("min_blocks")};
+}
+
+static MatmulKernel readKernel(kern::KernelOp kernel) {
+  MatmulKernel read;
+  (void)hopper::readMatmul(kernel, read); // accepted before
+  return read;
+}
+
+static LaunchShape convert(const hopper::KernelFrame &frame, Builder b) {
+  LaunchShape launch;
+  const hopper::LaunchShape &shape = frame.getShape();
+  launch.threads = shape.threads;
+  launch.sharedBytes = frame.getSharedBytes();
+  launch.cluster = shape.cluster;
+  launch.maxBlocks = shape.maxBlocks;
+  launch.earlyLaunch = shape.earlyLaunch;
+  for (const hopper::TensorMap &map : frame.getTensorMaps()) {
+    TensorMap &to = launch.tensorMaps.emplace_back();
+    to.slot = map.slot;
+    to.offset = map.offset;
+    to.element = map.getElementBytes() == 1   ? Type(b.getI8Type())
+                 : map.getElementBytes() == 2 ? Type(b.getBF16Type())
+                                              : Type(b.getF32Type());
+    for (const hopper::Extent &size : map.sizes)
+      to.sizes.push_back({static_cast<kern::Dim>(size.dim), size.multiplier, size.addend});
+    to.strides.assign(map.strides.begin(), map.strides.end());
+    to.box.assign(map.box.begin(), map.box.end());
+    to.swizzle = map.swizzle;
+    to.l2Promotion = map.l2Promotion;
+  }
+  return launch;
+}
+
+namespace {
+
+class MatmulFamily : public WholeKernelEmitter {
+public:
+  bool accepts(kern::KernelOp kernel) const override {
+    MatmulKernel read;
+    return !hopper::readMatmul(kernel, read);
+  }
+
+  std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
+    if (before)
+      return "FP8 products have no prologue";
+    if (isa<moe::AddOp, moe::SliceOp, moe::DeinterleaveOp, moe::SwigluOp, moe::QuantizeOp>(op))
+      return std::nullopt;
+    return (op->getName().getStringRef() + " cannot follow an FP8 product").str();
+  }
+
+  SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
+                                       const Machine &machine) const override {
+    MatmulKernel read = readKernel(kernel);
+    hopper::MatmulSize size{.m = hopper::getMostRows(kernel, kManyRows),
+                            .n = read.problem.columns,
+                            .k = read.problem.k,
+                            .columnWaves = read.epilogue.gated ? 2 : 1,
+                            .columnMultiple = getColumnMultiple(read),
+                            .canStage = canStage(read),
+                            .interleave = read.problem.interleave};
+    SmallVector<Candidate> candidates;
+    MLIRContext *context = kernel.getContext();
+    for (const StreamingTile &tile : hopper::getStreamingTiles(size, machine.workers)) {
+      if (candidates.size() == kMostCandidates)
+        break;
+      candidates.push_back(
+          {makeSchedule(context, tile), hopper::estimateCost(tile, size, machine.workers)});
+    }
+    for (auto [i, tile] : llvm::enumerate(hopper::getMatmulTiles(size, machine.workers))) {
+      if (i == kMostCandidates)
+        break;
+      tile.workers = machine.workers;
+      candidates.push_back(
+          {makeSchedule(context, tile), hopper::estimateCost(tile, size, machine.workers)});
+    }
+    return candidates;
+  }
+
+  kern::GridAttr getGrid(kern::KernelOp kernel) const override {
+    MatmulKernel read = readKernel(kernel);
+    kern::ScheduleAttr schedule = *kernel.getSchedule();
+    MLIRContext *context = kernel.getContext();
+    int64_t columns = llvm::divideCeil(read.problem.columns,
+                                       schedule.get(schedule.get(kStreaming) ? "rows" : "columns"));
+    if (schedule.get(kStreaming))
+      return kern::GridAttr::get(context, kern::Dim::One, 1, 1, /*cap=*/0, columns);
+    return kern::GridAttr::get(context, static_cast<kern::Dim>(read.problem.rowsDim),
+                               read.problem.rowsMultiplier, schedule.get("rows"), /*cap=*/0,
+                               columns * schedule.get("split"));
+  }
+
+  FailureOr<LaunchShape> emitKernel(kern::KernelOp kernel, ModuleOp module) const override {
+    MatmulKernel read = readKernel(kernel);
+    kern::ScheduleAttr schedule = *kernel.getSchedule();
+    bool streams = schedule.get(kStreaming);
+    hopper::LaunchShape shape = streams ? hopper::getLaunchShape(getStreamingTile(schedule))
+                                        : hopper::getLaunchShape(getMatmulTile(schedule));
+    shape.earlyLaunch = true;
+    hopper::KernelFrame frame(module, kernel.getSymName(), read.numSlots, shape);
+    if (streams)
+      hopper::emitStreamingMatmul(frame, read.problem, getStreamingTile(schedule), read.epilogue);
+    else
+      hopper::emitBlockScaledMatmul(frame, read.problem, getMatmulTile(schedule), read.epilogue);
+    if (llvm::Error error = frame.finish())
+      return kernel.emitError() << llvm::toString(std::move(error));
+    return convert(frame, Builder(kernel.getContext()));
+  }
+
+private:
+  static bool canStage(const MatmulKernel &read) {
+    const hopper::EpilogueSpec &spec = read.epilogue;
+    return !spec.quantized && spec.stores.size() == 1 &&
+           spec.stores[0].element == hopper::EpilogueSpec::Element::BFloat16;
+  }
+  /// Quantization blocks are never divided between tiles.
+  static int64_t getColumnMultiple(const MatmulKernel &read) {
+    if (read.epilogue.quantized)
+      return 128;
+    return 8;
+  }
+};
+
+} // namespace
+
+ArrayRef<int64_t> moec::codegen::getHopperRowClasses() {
+  static constexpr int64_t classes[] = {1, 16, 64, 256};
+  return classes;
+}
+
+const WholeKernelEmitter &moec::codegen::getHopperMatmulEmitter() {
+  static MatmulFamily family;
+  return family;
+}
