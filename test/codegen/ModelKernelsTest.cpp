@@ -64,8 +64,7 @@ INSTANTIATE_TEST_SUITE_P(Models, ModelKernels,
                                          "test/golden/Inputs/deepseek_v3_fp8",
                                          "test/golden/Inputs/deepseek_v3_noqlora",
                                          "test/golden/Inputs/deepseek_v2_group",
-                                         "test/golden/Inputs/qwen2",
-                                         "test/golden/Inputs/qwen3_moe",
+                                         "test/golden/Inputs/qwen2", "test/golden/Inputs/qwen3_moe",
                                          "models/tiny-r1"),
                          [](const auto &info) {
                            std::string name = llvm::StringRef(info.param).rsplit('/').second.str();
