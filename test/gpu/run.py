@@ -126,7 +126,7 @@ def check_model(kit, rows, folder):
         command = [sys.executable, kit.path("scripts", check["script"]), os.path.join(folder, "bundle")]
         command += [argument.replace("{}", folder) for argument in check["arguments"]]
         status, output, seconds = kit.run(command)
-        errors = [float(e) for e in re.findall(r"relative L2 error (\S+)", output)]
+        errors = [float(e) for e in re.findall(r"relative L2 error ([0-9.e+-]+)", output)]
         detail = f"largest relative L2 error {max(errors):.2e}" if errors and status == 0 else last_line(output)
         rows.add(f"{os.path.basename(folder)}: {check['name']}", status == 0, detail, seconds)
 
