@@ -134,8 +134,12 @@ fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, fb::P
                       {"expected", name}};
   if (type == fb::DType::I32)
     output["exact"] = true;
-  else
+  else {
+    // A single value may be a step off where the type is coarse.
+    bool isCoarse = type == fb::DType::F8E4M3FN || type == fb::DType::BF16;
     output["l2"] = slot.tolerance;
+    output["max"] = isCoarse ? 0.5 : 100 * slot.tolerance;
+  }
   outputs.push_back(std::move(output));
   return fb::Arg(fb::ArgKind::Arena, 0, at, bytes);
 }
