@@ -23,8 +23,8 @@ Expected<std::optional<std::string>> moec::codegen::findAssembler(StringRef give
   }
   if (auto found = sys::findProgramByName("ptxas"))
     return *found;
-  for (const char *folder : {std::getenv("CUDA_HOME"), std::getenv("CUDA_PATH"),
-                             static_cast<char *>(nullptr), const_cast<char *>("/usr/local/cuda")}) {
+  for (const char *folder : std::initializer_list<const char *>{
+           std::getenv("CUDA_HOME"), std::getenv("CUDA_PATH"), "/usr/local/cuda"}) {
     if (!folder)
       continue;
     SmallString<128> path(folder);

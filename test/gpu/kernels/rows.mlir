@@ -1,3 +1,5 @@
+// RUN: pack-kernels sm_90a %t --tokens 1 %s
+// RUN: moec verify %t/package.moeb
 // Row-wise kernels, gates and permutations at odd and at real widths.
 kern.kernel @add_norm_quantize_128(%x: tensor<?x128xf32>, %y: tensor<?x128xf32>, %w: tensor<128xbf16>) -> (tensor<?x128xf32>, tensor<?x128xf32>, !moe.qtensor<?x128xf8E4M3FN, block = [1, 128], scale = f32>)
     attributes {hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 128, 128, 0, 128, 128, 128>} {

@@ -1,3 +1,5 @@
+// RUN: pack-kernels sm_90a %t --tokens 1 %s
+// RUN: moec verify %t/package.moeb
 // Kernels that are also run for thousands of tokens.
 kern.kernel @add_norm_quantize_300(%x: tensor<?x300xf32>, %y: tensor<?x300xf32>, %w: tensor<300xbf16>) -> (tensor<?x300xf32>, tensor<?x300xf32>, !moe.qtensor<?x300xf8E4M3FN, block = [1, 128], scale = f32>)
     attributes {hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 331, 300, 0, 300, 300, 300>} {

@@ -1,3 +1,5 @@
+// RUN: pack-kernels sm_90a %t --tokens 1 %s
+// RUN: moec verify %t/package.moeb
 // Row-wise kernels at the widths of large models.
 kern.kernel @add_norm_quantize_7168(%x: tensor<?x7168xf32>, %y: tensor<?x7168xf32>, %w: tensor<7168xbf16>) -> (tensor<?x7168xf32>, tensor<?x7168xf32>, !moe.qtensor<?x7168xf8E4M3FN, block = [1, 128], scale = f32>)
     attributes {hero = #kern.hero<rows>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 7168, 7168, 0, 7168, 7168, 7168>} {
