@@ -79,43 +79,54 @@ Results moec::reference::evaluate(moe::CacheAppendOp op, Scope &in) {
   return results(std::move(cache));
 }
 
-Results moec::reference::evaluate(moe::AttentionOp op, Scope &in) {
-  if (auto error = checkSameRows(op, in, {op.getQ(), op.getPositions(), op.getSequences()}))
-    return error;
-  const Tensor &q = in.tensor(op.getQ());
+/// For every token and head: softmax(score(token, head, slot)) over the cached rows that the token
+/// sees, then add(out, head, slot, weight) to the head's `width` columns for each of them.
+template <typename Op, typename Score, typename Add>
+static Results attend(Op op, Scope &in, int64_t width, Score score, Add add) {
   const Cache &cache = in.cache(op.getCache());
   const Ints &positions = in.ints(op.getPositions()), &sequences = in.ints(op.getSequences());
-  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), group = heads / kvHeads;
-  int64_t keyDim = op.getKeyDim(), valueDim = op.getValueDim();
-  double scale = op.getScale().convertToDouble();
-  Tensor result({q.rows(), heads * valueDim});
-  for (int64_t t = 0; t < q.rows(); ++t) {
-    auto slots = BlockTable(op, in.ints(op.getBlockTable()), cache)
-                     .getSlots(sequences.data[t], positions.data[t]);
+  BlockTable table(op, in.ints(op.getBlockTable()), cache);
+  int64_t tokens = in.tensor(op.getQ()).rows(), heads = op.getHeads();
+  Tensor result({tokens, heads * width});
+  for (int64_t t = 0; t < tokens; ++t) {
+    auto slots = table.getSlots(sequences.data[t], positions.data[t]);
     if (!slots)
       return slots.takeError();
     for (int64_t h = 0; h < heads; ++h) {
-      int64_t keys = h / group * keyDim, values = kvHeads * keyDim + h / group * valueDim;
       std::vector<double> weights;
       for (int64_t slot : *slots)
-        weights.push_back(scale * dot(q.row(t) + h * keyDim, cache.rows.row(slot) + keys, keyDim));
+        weights.push_back(score(t, h, slot));
       softmax(weights);
-      double *out = result.row(t) + h * valueDim;
       for (auto [slot, weight] : llvm::zip(*slots, weights))
-        for (int64_t i = 0; i < valueDim; ++i)
-          out[i] += weight * cache.rows.at(slot, values + i);
+        add(result.row(t) + h * width, h, slot, weight);
     }
   }
   return results(result);
 }
 
+Results moec::reference::evaluate(moe::AttentionOp op, Scope &in) {
+  if (auto error = checkSameRows(op, in, {op.getQ(), op.getPositions(), op.getSequences()}))
+    return error;
+  const Tensor &q = in.tensor(op.getQ()), &rows = in.cache(op.getCache()).rows;
+  int64_t kvHeads = op.getKvHeads(), group = op.getHeads() / kvHeads;
+  int64_t keyDim = op.getKeyDim(), valueDim = op.getValueDim();
+  double scale = op.getScale().convertToDouble();
+  auto score = [&](int64_t t, int64_t h, int64_t slot) {
+    return scale * dot(q.row(t) + h * keyDim, rows.row(slot) + h / group * keyDim, keyDim);
+  };
+  auto add = [&](double *out, int64_t h, int64_t slot, double weight) {
+    for (int64_t i = 0; i < valueDim; ++i)
+      out[i] += weight * rows.at(slot, kvHeads * keyDim + h / group * valueDim + i);
+  };
+  return attend(op, in, valueDim, score, add);
+}
+
 Results moec::reference::evaluate(moe::MlaAttentionOp op, Scope &in) {
   if (auto error = checkSameRows(op, in, {op.getQ(), op.getPositions(), op.getSequences()}))
     return error;
-  const Tensor &q = in.tensor(op.getQ()), &upWeight = in.tensor(op.getUpWeight());
-  const Cache &cache = in.cache(op.getCache());
-  const Ints &positions = in.ints(op.getPositions()), &sequences = in.ints(op.getSequences());
-  int64_t heads = op.getHeads(), nope = op.getNopeDim(), rope = op.getRopeDim(), v = op.getVDim();
+  const Tensor &q = in.tensor(op.getQ()), &upWeight = in.tensor(op.getUpWeight()),
+               &rows = in.cache(op.getCache()).rows;
+  int64_t nope = op.getNopeDim(), rope = op.getRopeDim(), v = op.getVDim();
   int64_t latent = upWeight.columns(), perHead = nope + v;
   double scale = op.getScale().convertToDouble();
 
@@ -125,65 +136,38 @@ Results moec::reference::evaluate(moe::MlaAttentionOp op, Scope &in) {
   auto expand = [&](int64_t slot) -> const std::vector<double> & {
     std::vector<double> &up = expanded[slot];
     for (int64_t i = up.size(); i < upWeight.rows(); ++i)
-      up.push_back(dot(upWeight.row(i), cache.rows.row(slot), latent));
+      up.push_back(dot(upWeight.row(i), rows.row(slot), latent));
     return up;
   };
-
-  Tensor result({q.rows(), heads * v});
-  for (int64_t t = 0; t < q.rows(); ++t) {
-    auto slots = BlockTable(op, in.ints(op.getBlockTable()), cache)
-                     .getSlots(sequences.data[t], positions.data[t]);
-    if (!slots)
-      return slots.takeError();
-    for (int64_t h = 0; h < heads; ++h) {
-      const double *qNope = q.row(t) + h * (nope + rope), *qRope = qNope + nope;
-      std::vector<double> weights;
-      for (int64_t slot : *slots) {
-        double score = dot(qNope, expand(slot).data() + h * perHead, nope) +
-                       dot(qRope, cache.rows.row(slot) + latent, rope);
-        weights.push_back(scale * score);
-      }
-      softmax(weights);
-      double *out = result.row(t) + h * v;
-      for (auto [slot, weight] : llvm::zip(*slots, weights))
-        for (int64_t i = 0; i < v; ++i)
-          out[i] += weight * expand(slot)[h * perHead + nope + i];
-    }
-  }
-  return results(result);
+  auto score = [&](int64_t t, int64_t h, int64_t slot) {
+    const double *qNope = q.row(t) + h * (nope + rope), *qRope = qNope + nope;
+    return scale * (dot(qNope, expand(slot).data() + h * perHead, nope) +
+                    dot(qRope, rows.row(slot) + latent, rope));
+  };
+  auto add = [&](double *out, int64_t h, int64_t slot, double weight) {
+    const double *value = expand(slot).data() + h * perHead + nope;
+    for (int64_t i = 0; i < v; ++i)
+      out[i] += weight * value[i];
+  };
+  return attend(op, in, v, score, add);
 }
 
 Results moec::reference::evaluate(moe::LatentAttentionOp op, Scope &in) {
   if (auto error =
           checkSameRows(op, in, {op.getQLatent(), op.getQ(), op.getPositions(), op.getSequences()}))
     return error;
-  const Tensor &qLatent = in.tensor(op.getQLatent()), &q = in.tensor(op.getQ());
-  const Cache &cache = in.cache(op.getCache());
-  const Ints &positions = in.ints(op.getPositions()), &sequences = in.ints(op.getSequences());
-  int64_t heads = op.getHeads(), rope = op.getRopeDim();
-  int64_t latent = cache.rows.columns() - rope, qColumns = q.columns() / heads;
+  const Tensor &qLatent = in.tensor(op.getQLatent()), &q = in.tensor(op.getQ()),
+               &rows = in.cache(op.getCache()).rows;
+  int64_t rope = op.getRopeDim(), latent = rows.columns() - rope;
+  int64_t qColumns = q.columns() / op.getHeads();
   double scale = op.getScale().convertToDouble();
-  Tensor result({q.rows(), heads * latent});
-  for (int64_t t = 0; t < q.rows(); ++t) {
-    auto slots = BlockTable(op, in.ints(op.getBlockTable()), cache)
-                     .getSlots(sequences.data[t], positions.data[t]);
-    if (!slots)
-      return slots.takeError();
-    for (int64_t h = 0; h < heads; ++h) {
-      const double *qRope = q.row(t) + (h + 1) * qColumns - rope;
-      std::vector<double> weights;
-      for (int64_t slot : *slots) {
-        const double *row = cache.rows.row(slot);
-        double score =
-            dot(qLatent.row(t) + h * latent, row, latent) + dot(qRope, row + latent, rope);
-        weights.push_back(scale * score);
-      }
-      softmax(weights);
-      double *out = result.row(t) + h * latent;
-      for (auto [slot, weight] : llvm::zip(*slots, weights))
-        for (int64_t i = 0; i < latent; ++i)
-          out[i] += weight * cache.rows.at(slot, i);
-    }
-  }
-  return results(result);
+  auto score = [&](int64_t t, int64_t h, int64_t slot) {
+    const double *row = rows.row(slot), *qRope = q.row(t) + (h + 1) * qColumns - rope;
+    return scale * (dot(qLatent.row(t) + h * latent, row, latent) + dot(qRope, row + latent, rope));
+  };
+  auto add = [&](double *out, int64_t, int64_t slot, double weight) {
+    for (int64_t i = 0; i < latent; ++i)
+      out[i] += weight * rows.at(slot, i);
+  };
+  return attend(op, in, latent, score, add);
 }
