@@ -48,6 +48,10 @@ const KernelEmitter &getGroupedMatmulEmitter();
 const KernelEmitter &getHeadMatmulEmitter();
 const KernelEmitter &getAttentionEmitter();
 
+/// The family of rows, gates and permutations, the same for one thread and for teams of several;
+/// null for other heroes.
+const KernelEmitter *findRowEmitter(kern::Hero hero);
+
 /// The family that computes kernels with this hero on the host, or null.
 const KernelEmitter *findHostEmitter(kern::Hero hero);
 

@@ -11,7 +11,7 @@ std::optional<std::string> KernelEmitter::refuseRowEpilogue(Operation *, uint64_
   return "the host's kernels of this kind end with their tiles";
 }
 
-const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
+const KernelEmitter *moec::codegen::findRowEmitter(kern::Hero hero) {
   switch (hero) {
   case kern::Hero::Pointwise:
   case kern::Hero::Rows:
@@ -20,6 +20,13 @@ const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
     return &getRoutingEmitter();
   case kern::Hero::Permutation:
     return &getPermutationEmitter();
+  default:
+    return nullptr;
+  }
+}
+
+const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
+  switch (hero) {
   case kern::Hero::Matmul:
     return &getMatmulEmitter();
   case kern::Hero::GroupedMatmul:
@@ -29,7 +36,7 @@ const KernelEmitter *moec::codegen::findHostEmitter(kern::Hero hero) {
   case kern::Hero::Attention:
     return &getAttentionEmitter();
   default:
-    return nullptr;
+    return findRowEmitter(hero);
   }
 }
 

@@ -97,11 +97,6 @@ static SoftmaxTile::Sizes getSoftmaxSizes(const TileFunction &tile, moe::Attenti
           .scale = op.getScale().convertToDouble()};
 }
 
-static Value allocateRows(TileFunction &tile, int64_t columns) {
-  int64_t padded = padColumns(columns, tile.getScheduleSize("vector"));
-  return tile.allocate({tile.getScheduleSize("positions"), padded}, tile.b.getF32Type());
-}
-
 GqaTile::GqaTile(TileFunction &tile, moe::AttentionOp op, moe::QuantizeOp quantize)
     : tile(tile), op(op), quantize(quantize), b(tile.b), lanes(tile.getScheduleSize("vector")),
       keyDim(op.getKeyDim()), valueDim(op.getValueDim()), shared(countShared(op)),

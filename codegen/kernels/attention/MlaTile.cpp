@@ -43,11 +43,6 @@ static SoftmaxTile::Sizes getSoftmaxSizes(const TileFunction &tile, moe::MlaAtte
           .scale = op.getScale().convertToDouble()};
 }
 
-static Value allocateRows(TileFunction &tile, int64_t columns) {
-  int64_t padded = padColumns(columns, tile.getScheduleSize("vector"));
-  return tile.allocate({tile.getScheduleSize("positions"), padded}, tile.b.getF32Type());
-}
-
 MlaTile::MlaTile(TileFunction &tile, moe::MlaAttentionOp op, moe::QuantizeOp quantize,
                  OperandReader weight)
     : tile(tile), op(op), quantize(quantize), b(tile.b), lanes(tile.getScheduleSize("vector")),

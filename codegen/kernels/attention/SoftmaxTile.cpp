@@ -25,6 +25,11 @@ int64_t moec::codegen::padColumns(int64_t columns, int64_t lanes) {
   return llvm::alignTo(columns, lanes) + 16;
 }
 
+Value moec::codegen::allocateRows(TileFunction &tile, int64_t columns) {
+  int64_t padded = padColumns(columns, tile.getScheduleSize("vector"));
+  return tile.allocate({tile.getScheduleSize("positions"), padded}, tile.b.getF32Type());
+}
+
 void moec::codegen::copyColumns(ImplicitLocOpBuilder &b, int64_t lanes, Value from, Value fromRow,
                                 Value fromColumn, int64_t columns, Value into, Value intoRow,
                                 int64_t intoColumn) {

@@ -65,6 +65,9 @@ private:
 /// rows begin off the 4 KiB that the cache folds addresses by.
 int64_t padColumns(int64_t columns, int64_t lanes);
 
+/// f32 [positions of the schedule, padColumns(columns)]: the keys or values of a block.
+mlir::Value allocateRows(TileFunction &tile, int64_t columns);
+
 /// Copies `columns` of a row as f32 into a row of the workspace.
 void copyColumns(mlir::ImplicitLocOpBuilder &b, int64_t lanes, mlir::Value from,
                  mlir::Value fromRow, mlir::Value fromColumn, int64_t columns, mlir::Value into,
