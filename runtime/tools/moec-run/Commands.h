@@ -32,7 +32,7 @@ struct ThinkingOption {
 };
 
 struct GenerateOptions : CommonOptions, ThinkingOption {
-  std::string prompt, chat, tokens;
+  std::string prompt, chat, chats, tokens;
   bool hasPrompt = false, hasChat = false, hasTokens = false;
   uint64_t maxNewTokens = UINT64_MAX; // to the end of the context
   SamplerOptions sampling;
@@ -57,6 +57,8 @@ struct BenchOptions : CommonOptions {
 };
 
 int runGenerate(const GenerateOptions &options);
+/// Each line of the file `chats` is a conversation of one message.
+int runChats(const GenerateOptions &options);
 int runChat(const ChatOptions &options);
 int runBench(const BenchOptions &options);
 

@@ -46,6 +46,9 @@ static void addGenerate(CLI::App &app, GenerateOptions &o) {
   auto *chat =
       input->add_option("--chat", o.chat, "one user message, through the model's chat template")
           ->each([&](const std::string &) { o.hasChat = true; });
+  auto *chats = input->add_option("--chats", o.chats,
+                                  "a file with one user message a line; prints a JSON object a "
+                                  "line: message, reasoning, answer");
   input->add_option("--tokens", o.tokens, "token ids separated by commas; prints ids")
       ->each([&](const std::string &) { o.hasTokens = true; });
   input->require_option(1);
@@ -54,7 +57,8 @@ static void addGenerate(CLI::App &app, GenerateOptions &o) {
   addSampling(app, o.sampling);
   app.add_flag("--ignore-eos", o.ignoreEos, "go on after a stop token");
   app.add_option("--logits-out", o.logitsOut,
-                 "write float32 logits [positions, vocab] to this safetensors file");
+                 "write float32 logits [positions, vocab] to this safetensors file")
+      ->excludes(chats);
 }
 
 static void addChat(CLI::App &app, ChatOptions &o) {
@@ -92,7 +96,7 @@ static int run(int argc, char **argv) {
   addBench(*benchApp, bench);
   CLI11_PARSE(app, argc, argv);
   if (*generateApp)
-    return runGenerate(generate);
+    return generate.chats.empty() ? runGenerate(generate) : runChats(generate);
   if (*chatApp)
     return runChat(chat);
   return runBench(bench);
