@@ -40,6 +40,7 @@ struct KernelLaunch {
   bool earlyLaunch = false;
   std::vector<TensorMap> tensorMaps;
   uint32_t registers = 0, spillBytes = 0, blocksPerCore = 0;
+  double peakFlops = 0;
 };
 
 /// The code of all kernels of a plan, as a target makes it.

@@ -192,10 +192,12 @@ void InputMaker::gatherFacts() {
 void InputMaker::drawSequences(Step &step) {
   int64_t longest = (dims.tokens + dims.sequences - 1) / dims.sequences;
   int64_t earlierLimit =
-      std::max<int64_t>(1, std::min(facts.page * 3 / 2, facts.maxContext - longest + 1));
+      dims.earlierTokens
+          ? dims.earlierTokens
+          : std::max<int64_t>(1, std::min(facts.page * 3 / 2, facts.maxContext - longest + 1));
   std::vector<int64_t> next;
   for (int64_t s = 0; s < dims.sequences; ++s)
-    next.push_back(random.below(earlierLimit));
+    next.push_back(dims.earlierTokens ? dims.earlierTokens : random.below(earlierLimit));
   for (int64_t t = 0; t < dims.tokens; ++t) {
     int64_t sequence = t * dims.sequences / dims.tokens;
     step.sequences.data[t] = int32_t(sequence);
@@ -317,7 +319,33 @@ int64_t InputMaker::getRows(unsigned argument, Role role, mlir::Type type) {
   return role == Role::SlotValues ? dims.tokens * facts.topK : dims.tokens;
 }
 
+/// `type` as a value without elements; nothing for integers.
+static std::optional<Value> makeEmpty(mlir::Type type, int64_t rows, int64_t pages) {
+  auto empty = [&](llvm::ArrayRef<int64_t> shape) {
+    Tensor tensor;
+    tensor.shape = Shape(shape);
+    for (int64_t &size : tensor.shape)
+      size = mlir::ShapedType::isDynamic(size) ? rows : size;
+    return tensor;
+  };
+  if (auto cache = llvm::dyn_cast<moe::CacheType>(type))
+    return Cache{empty({pages * cache.getPage(), cache.getWidth()}), cache.getPage()};
+  if (auto quantized = llvm::dyn_cast<moe::QTensorType>(type)) {
+    auto block = quantized.getScheme().getBlock();
+    return Quantized{empty(quantized.getShape()),
+                     empty(quantized.getScalesType().getShape()),
+                     {block[0], block[1]}};
+  }
+  auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type);
+  if (tensor && tensor.getElementType().isFloat())
+    return empty(tensor.getShape());
+  return std::nullopt;
+}
+
 llvm::Expected<Value> InputMaker::fill(Role role, mlir::Type type, int64_t rows, const Step &step) {
+  if (dims.shapesOnly)
+    if (auto empty = makeEmpty(type, rows, int64_t(step.blockTable.data.size())))
+      return std::move(*empty);
   if (auto cache = llvm::dyn_cast<moe::CacheType>(type)) {
     int64_t pages = int64_t(step.blockTable.data.size());
     Cache result{Tensor({pages * cache.getPage(), cache.getWidth()}), cache.getPage()};

@@ -12,6 +12,8 @@ struct InputDims {
   int64_t tokens = 5;
   int64_t sequences = 2;
   int64_t outputRows = 2;
+  int64_t earlierTokens = 0; // of each sequence, in the cache; 0: a random number of each
+  bool shapesOnly = false;   // floats have a shape and no elements
 };
 
 /// What an argument is for is read from its `moe.input` attribute, otherwise from

@@ -89,6 +89,10 @@ public:
   std::vector<SlotMemory> &getSlots() { return slots; }
   /// Whether the kernel writes all of a slot, and reads none of it.
   bool isOutput(unsigned slot) const;
+  /// Whether a slot holds a result, or a part of one, or a cache that the kernel updates.
+  bool isWritten(unsigned slot);
+  /// Whether a slot holds the kernel's counters.
+  bool isCounters(size_t slot);
   /// The run-time sizes in the ABI's order.
   std::array<int64_t, 5> getDims() const;
   const codegen::Image &getImage() const { return image; }
@@ -103,7 +107,6 @@ private:
   unsigned getWritten(unsigned index);
   int64_t getDim(kern::Dim dim) const;
   int64_t countTiles() const;
-  bool isCounters(size_t slot);
   void poisonResults();
 
   std::unique_ptr<mlir::MLIRContext> context;

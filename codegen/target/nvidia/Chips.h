@@ -20,6 +20,7 @@ struct Chip {
   int64_t sharedKibPerCore;         // of a multiprocessor
   double gigabytesPerSecond;        // from device memory
   double teraflops;                 // bf16 matrix products, dense
+  double fp8Teraflops;              // E4M3 matrix products, dense; as bf16 where there are none
   bool hasFp8;                      // conversions of E4M3 in hardware
   llvm::StringLiteral refusal = ""; // why nothing is compiled for it yet
 

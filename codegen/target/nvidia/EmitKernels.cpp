@@ -95,6 +95,22 @@ static unsigned countBlocks(const Chip &chip, const NvidiaKernel &kernel) {
                    unsigned(chip.sharedKibPerCore << 10) / shared});
 }
 
+/// Of the matrix products of `kernel`: as fast as their operands in memory allow.
+static double getPeakFlops(const Chip &chip, kern::KernelOp kernel) {
+  double teraflops = chip.teraflops;
+  kernel.walk([&](Operation *op) {
+    if (!isa<moe::LinearOp, moe::GroupedLinearOp>(op))
+      return;
+    auto isFp8 = [](Value value) {
+      auto type = dyn_cast<moe::QTensorType>(value.getType());
+      return type && isa<Float8E4M3FNType>(type.getCodesType().getElementType());
+    };
+    if (isFp8(op->getOperand(0)) && isFp8(op->getOperand(1)))
+      teraflops = chip.fp8Teraflops;
+  });
+  return teraflops * 1e12;
+}
+
 Expected<NvidiaImage> moec::codegen::emitKernels(ModuleOp module, const NvidiaTarget &target,
                                                  std::optional<StringRef> assembler) {
   auto tiles = buildGpuTiles(module, target);
@@ -115,7 +131,8 @@ Expected<NvidiaImage> moec::codegen::emitKernels(ModuleOp module, const NvidiaTa
   for (const GpuKernel &kernel : tiles->kernels) {
     std::string symbol = const_cast<GpuKernel &>(kernel).kernel.getSymName().str();
     NvidiaKernel &built = image.kernels.emplace_back();
-    built = {symbol, kernel.launch, 0, assembled.reports.lookup(symbol)};
+    built = {symbol, kernel.launch, 0, getPeakFlops(target.getChip(), kernel.kernel),
+             assembled.reports.lookup(symbol)};
     if (assembler)
       built.blocksPerCore = countBlocks(target.getChip(), built);
   }

@@ -10,6 +10,7 @@ struct NvidiaKernel {
   std::string symbol;
   LaunchShape launch;
   unsigned blocksPerCore = 0; // that a multiprocessor holds at once; 0: not known
+  double peakFlops = 0;       // of the chip in the kernel's arithmetic, per second
   KernelReport report;
 };
 

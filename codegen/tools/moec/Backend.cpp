@@ -115,6 +115,7 @@ public:
       launch.registers = kernel.report.registers;
       launch.spillBytes = kernel.report.spillBytes;
       launch.blocksPerCore = kernel.blocksPerCore;
+      launch.peakFlops = kernel.peakFlops;
     }
     return code;
   }

@@ -79,7 +79,8 @@ std::vector<double> decode(fb::DType type, const uint8_t *bytes, uint64_t count)
 struct CaseRunner::Buffers {
   Buffers(Device &device, const BundleFile &bundle, const Case &c)
       : inputs(device, 4096, "the dims"),
-        arena(device, std::max<uint64_t>(c.program->arena_bytes(), 1), "the arena"),
+        arena(device, std::max<uint64_t>(roomFor(bundle, c, {fb::ArgKind::Arena, 0, 0}), 1),
+              "the arena"),
         logits(device, roomFor(bundle, c, {fb::ArgKind::Output, 0, 0}), "the logits"),
         counters(device, kCounterBytes, "the counters") {
     for (uint32_t layer = 0; layer < bundle.manifest().cache()->layers(); ++layer)
@@ -139,11 +140,14 @@ std::vector<double> CaseRunner::values(fb::DType type, const void *memory, uint6
   return decode(type, bytes.data(), count);
 }
 
-void CaseRunner::compare(const CaseOutput &o, Buffers &buffers, CaseResult &result) {
-  const fb::Weight &w = *bundle.manifest().weights()->Get(o.expected);
+std::vector<double> CaseRunner::expectedOf(const CaseOutput &o) {
+  const fb::Weight &w = *bundle.manifest().weights()->Get(*o.expected);
+  return values(w.dtype(), weights[*o.expected], w.bytes() / elementSize(w.dtype()));
+}
+
+void CaseRunner::compare(const CaseOutput &o, const std::vector<double> &expected, Buffers &buffers,
+                         CaseResult &result) {
   std::vector<double> got = values(o.dtype, buffers.view(o.from).data, o.count);
-  std::vector<double> expected =
-      values(w.dtype(), weights[o.expected], w.bytes() / elementSize(w.dtype()));
   std::vector<double> indices;
   if (o.indices)
     indices = values(fb::DType::I32, weights[*o.indices], expected.size());
@@ -168,7 +172,9 @@ void CaseRunner::compare(const CaseOutput &o, Buffers &buffers, CaseResult &resu
   double maxAbs = rms > 0 ? largest / rms : largest;
   result.l2 = std::max(result.l2, l2);
   result.maxAbs = std::max(result.maxAbs, maxAbs);
-  std::string what = joined("'", w.name()->str(), "'");
+  std::string what =
+      o.expected ? joined("'", bundle.manifest().weights()->Get(*o.expected)->name()->str(), "'")
+                 : "the reference's";
   if (!result.complaint.empty())
     return; // the first one stays
   if (wrong)
@@ -180,6 +186,17 @@ void CaseRunner::compare(const CaseOutput &o, Buffers &buffers, CaseResult &resu
         joined("too far from ", what, ": allowed are max ", o.maxAbs, ", L2 ", o.maxL2);
 }
 
+void CaseRunner::run(const fb::Program &program, const Case &c, Buffers &buffers) {
+  auto bound = device.bind(program, {buffers.inputs.view(), [&](const fb::Arg &arg) {
+                                       return arg.kind() == fb::ArgKind::Weight
+                                                  ? weightView(bundle, weights[arg.index()],
+                                                               arg.index(), arg.offset())
+                                                  : buffers.view(arg);
+                                     }});
+  fill(c, buffers);
+  bound->run(blockOf(c.dims));
+}
+
 CaseResult CaseRunner::check(const Case &c) {
   CaseResult result;
   for (const fb::Launch *launch : *c.program->launches()) {
@@ -189,16 +206,15 @@ CaseResult CaseRunner::check(const Case &c) {
                                 bundle.manifest().kernels()->Get(launch->kernel())->peak_flops());
   }
   Buffers buffers(device, bundle, c);
-  auto bound = device.bind(*c.program, {buffers.inputs.view(), [&](const fb::Arg &arg) {
-                                          return arg.kind() == fb::ArgKind::Weight
-                                                     ? weightView(bundle, weights[arg.index()],
-                                                                  arg.index(), arg.offset())
-                                                     : buffers.view(arg);
-                                        }});
-  fill(c, buffers);
-  bound->run(blockOf(c.dims));
-  for (const CaseOutput &output : c.outputs)
-    compare(output, buffers, result);
+  std::vector<std::vector<double>> expected;
+  if (c.reference)
+    run(*c.reference, c, buffers);
+  for (const CaseOutput &o : c.outputs)
+    expected.push_back(o.expected ? expectedOf(o)
+                                  : values(o.dtype, buffers.view(o.from).data, o.count));
+  run(*c.program, c, buffers);
+  for (size_t i = 0; i < c.outputs.size(); ++i)
+    compare(c.outputs[i], expected[i], buffers, result);
   for (double counter : values(fb::DType::I32, buffers.counters.data(), kCounterBytes / 4))
     if (counter != 0)
       result.complaint = joined("a counter is left at ", counter);

@@ -27,7 +27,10 @@ public:
 private:
   struct Buffers;
   void fill(const Case &c, Buffers &buffers);
-  void compare(const CaseOutput &output, Buffers &buffers, CaseResult &result);
+  void run(const fb::Program &program, const Case &c, Buffers &buffers);
+  std::vector<double> expectedOf(const CaseOutput &output);
+  void compare(const CaseOutput &output, const std::vector<double> &expected, Buffers &buffers,
+               CaseResult &result);
   std::vector<double> values(fb::DType type, const void *memory, uint64_t count);
 
   Device &device;

@@ -90,13 +90,14 @@ private:
       bad("bytes [", place.offset, ", +", bytes, ") of ", room);
   }
 
-  CaseOutput readOutput(const Json &json) const {
+  CaseOutput readOutput(const Case &c, const Json &json) const {
     CaseOutput o;
     o.from = place(json);
     o.dtype = dtype(get<std::string>(json, "dtype"));
     o.count = get<uint64_t>(json, "count");
-    o.expected = weight(get<std::string>(json, "expected"));
-    if (json.contains("indices"))
+    if (!c.reference || json.contains("expected"))
+      o.expected = weight(get<std::string>(json, "expected"));
+    if (o.expected && json.contains("indices"))
       o.indices = weight(get<std::string>(json, "indices"));
     o.exact = get<bool>(json, "exact", false);
     if (!o.exact) {
@@ -110,7 +111,9 @@ private:
     if (!o.count || o.count >> 40)
       bad("an output has ", o.count, " elements");
     checkRoom(c, o.from, o.count * elementSize(o.dtype));
-    const fb::Weight &expected = *bundle.manifest().weights()->Get(o.expected);
+    if (!o.expected)
+      return;
+    const fb::Weight &expected = *bundle.manifest().weights()->Get(*o.expected);
     uint64_t values = expected.bytes() / elementSize(expected.dtype());
     uint64_t wanted = o.count;
     if (o.indices) {
@@ -123,15 +126,20 @@ private:
       bad("expected '", expected.name()->str(), "' has ", values, " elements, the output ", wanted);
   }
 
+  const fb::Program &program(const std::string &name) const {
+    const fb::Entry *entry = bundle.entry(name);
+    if (!entry)
+      bad("there is no entry '", name, "'");
+    return *entry->programs()->Get(0);
+  }
+
   Case readCase(const Json &json) {
     Case c;
     c.name = get<std::string>(json, "name");
     where = joined("case '", c.name, "'");
-    std::string entryName = get<std::string>(json, "entry");
-    const fb::Entry *entry = bundle.entry(entryName);
-    if (!entry)
-      bad("there is no entry '", entryName, "'");
-    c.program = entry->programs()->Get(0);
+    c.program = &program(get<std::string>(json, "entry"));
+    if (json.contains("reference"))
+      c.reference = &program(get<std::string>(json, "reference"));
     if (!json.contains("dims") || !json["dims"].is_array() || json["dims"].size() != c.dims.size())
       bad("\"dims\" is no list of ", c.dims.size(), " numbers");
     for (size_t i = 0; i < c.dims.size(); ++i)
@@ -141,7 +149,7 @@ private:
       checkRoom(c, c.inputs.back().to, weightBytes(c.inputs.back().weight));
     }
     for (const Json &output : json.value("outputs", Json::array())) {
-      c.outputs.push_back(readOutput(output));
+      c.outputs.push_back(readOutput(c, output));
       checkOutput(c, c.outputs.back());
     }
     return c;
@@ -158,7 +166,7 @@ std::vector<Case> readCases(const BundleFile &bundle) { return Reader(bundle).re
 uint64_t roomFor(const BundleFile &bundle, const Case &c, const Place &place) {
   const fb::Manifest &m = bundle.manifest();
   if (place.kind == fb::ArgKind::Arena)
-    return c.program->arena_bytes();
+    return std::max(c.program->arena_bytes(), c.reference ? c.reference->arena_bytes() : 0);
   if (place.kind == fb::ArgKind::Output)
     return uint64_t(c.program->max_output_rows()) * m.vocab_size() * 4;
   uint64_t bytes = 0;

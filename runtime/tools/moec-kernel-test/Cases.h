@@ -28,9 +28,9 @@ struct CaseInput {
 struct CaseOutput {
   Place from;
   fb::DType dtype;
-  uint64_t count;                  // elements
-  uint32_t expected;               // weight, of any type
-  std::optional<uint32_t> indices; // I32 weight: which elements `expected` has; none: all
+  uint64_t count;                   // elements
+  std::optional<uint32_t> expected; // weight, of any type; none: what the case's reference writes
+  std::optional<uint32_t> indices;  // I32 weight: which elements `expected` has; none: all
   bool exact = false;
   double maxL2 = 0;  // |got - expected| / |expected|
   double maxAbs = 0; // largest difference over the root mean square of expected
@@ -39,6 +39,7 @@ struct CaseOutput {
 struct Case {
   std::string name;
   const fb::Program *program;
+  const fb::Program *reference = nullptr; // makes the same outputs in the same places
   Dims dims;
   std::vector<CaseInput> inputs;
   std::vector<CaseOutput> outputs;

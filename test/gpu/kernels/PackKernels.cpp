@@ -1,57 +1,40 @@
-// Packs kernels with inputs and expected results, to be run where there is a GPU and no compiler:
-//
-//   pack-kernels <target> <folder> [--tokens 1,3,17] <file.mlir>...
-//
-// writes kernels.ptx, kernels.cubin (when there is an assembler), data.bin and cases.json for
-// run_kernels.py, and all of it as package.moeb for moec-kernel-test. Every
-// kern.kernel of the files becomes a case for each number of tokens: random arguments that make
-// sense together, and what the reference interpreter makes of them. See run_kernels.py.
+// Packs kernels with inputs and expected results, to be run where there is a GPU and no compiler.
+// See README.md.
 #include "codegen/target/nvidia/EmitKernels.h"
 #include "dialects/plan/PlanDialect.h"
+#include "passes/KernelCost.h"
 #include "test/codegen/KernelHarness.h"
 #include "test/gpu/kernels/Package.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 using namespace moec;
 using namespace moec::test;
-namespace json = llvm::json;
 
 namespace {
 
 struct Options {
-  std::string target, folder;
+  std::string target, folder, against, filter;
   std::vector<int64_t> tokens = {1, 3, 17};
+  int64_t sequences = 3, earlierTokens = 0;
   std::vector<std::string> files;
 };
 
-/// A file of the package, with what has been appended.
-class DataFile {
-public:
-  explicit DataFile(const std::string &path) : stream(path, error) {
-    if (error)
-      throw std::runtime_error("'" + path + "' cannot be written");
-  }
-  /// Returns where the bytes begin.
-  int64_t append(llvm::ArrayRef<uint8_t> bytes) {
-    int64_t at = stream.tell();
-    stream.write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-    stream.write_zeros((256 - bytes.size() % 256) % 256);
-    return at;
-  }
-
-private:
-  std::error_code error;
-  llvm::raw_fd_ostream stream;
-};
+std::string print(mlir::Operation *op) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  op->print(stream, mlir::OpPrintingFlags().useLocalScope());
+  return text;
+}
 
 std::string getTypeName(mlir::Type type) {
   std::string text;
@@ -59,163 +42,284 @@ std::string getTypeName(mlir::Type type) {
   return text;
 }
 
+//===----------------------------------------------------------------------===//
+// Schedules and costs
+//===----------------------------------------------------------------------===//
+
+/// A kernel scheduled for some sizes, and what it costs there.
+struct Scheduled {
+  std::string text;
+  uint64_t bytes = 0, flops = 0;
+};
+
+/// A function that launches `kernel` at these bounds, which the target's choice of a schedule and
+/// the costs are for.
+mlir::func::FuncOp addCaller(kern::KernelOp kernel, kern::BoundsAttr bounds) {
+  mlir::OpBuilder b(kernel.getContext());
+  b.setInsertionPointAfter(kernel);
+  auto type = b.getFunctionType(kernel.getArgumentTypes(), kernel.getResultTypes());
+  auto caller = mlir::func::FuncOp::create(b, kernel.getLoc(), "caller", type);
+  caller->setAttr("kern.bounds", bounds);
+  b.setInsertionPointToStart(caller.addEntryBlock());
+  auto launch =
+      kern::LaunchOp::create(b, kernel.getLoc(), kernel.getResultTypes(), kernel.getSymName(),
+                             caller.getArguments(), mlir::StringAttr());
+  mlir::func::ReturnOp::create(b, kernel.getLoc(), launch.getResults());
+  return caller;
+}
+
+Scheduled schedule(const std::string &text, const std::string &targetName,
+                   const std::array<int64_t, 5> &dims, int64_t context, mlir::MLIRContext &mlir) {
+  auto module = parseModule(text, mlir);
+  (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(&mlir, targetName));
+  kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
+  auto bounds = kern::BoundsAttr::get(&mlir, dims[1], dims[2], dims[3], context);
+  mlir::func::FuncOp caller = addCaller(kernel, bounds);
+  if (!kernel.getSchedule())
+    kernel.setScheduleAttr(kern::getTarget(*module)->chooseSchedule(kernel));
+  Scheduled made;
+  if (auto cost = passes::getKernelCost(kernel, bounds); succeeded(cost)) {
+    made.bytes = cost->bytes + cost->contextBytes * uint64_t(context) * uint64_t(dims[2]);
+    made.flops = cost->flops;
+  }
+  caller.erase();
+  made.text = print(kernel);
+  return made;
+}
+
+//===----------------------------------------------------------------------===//
+// Cases
+//===----------------------------------------------------------------------===//
+
 /// What quantizes may be a step off where the interpreter, in double, rounds otherwise.
 double getTolerance(kern::KernelOp kernel, mlir::Type element) {
-  bool quantizes = false, multiplies = false;
+  bool quantizes = false, multiplies = false, multipliesFp8 = false;
+  auto isQuantized = [](mlir::Value value) { return llvm::isa<moe::QTensorType>(value.getType()); };
   kernel.walk([&](moe::QuantizeOp) { quantizes = true; });
   kernel.walk([&](mlir::Operation *op) {
     multiplies |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp, moe::HeadLinearOp,
-                            moe::LatentAttentionOp, moe::MlaAttentionOp>(op);
+                            moe::LatentAttentionOp, moe::MlaAttentionOp, moe::AttentionOp>(op);
+    multipliesFp8 |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp>(op) &&
+                     isQuantized(op->getOperand(0)) && isQuantized(op->getOperand(1));
   });
   if (element.isBF16())
     return 3e-3;
   if (quantizes && llvm::isa<mlir::Float8E4M3FNType>(element))
     return 4e-3;
-  return multiplies ? 1e-5 : 2e-6;
+  // Tensor cores add products of E4M3 with fewer bits than f32 has.
+  return multipliesFp8 ? 5e-4 : multiplies ? 1e-5 : 2e-6;
 }
 
-json::Object makeCase(KernelHarness &harness, const std::string &symbol, DataFile &data,
-                      PackageCase &packed) {
-  std::map<unsigned, SlotMemory> expected = harness.interpretSlots();
-  json::Array slots;
-  for (auto [i, slot] : llvm::enumerate(harness.getSlots())) {
-    mlir::Type element = slot.type.getElementType();
-    json::Object entry{{"dtype", getTypeName(element)}, {"bytes", int64_t(slot.bytes().size())}};
-    if (!harness.isOutput(i)) // outputs are poisoned where they are run
-      entry["data"] = data.append(slot.bytes());
-    if (auto found = expected.find(i); found != expected.end()) {
-      entry["expected"] = data.append(found->second.bytes());
-      entry["tolerance"] = getTolerance(harness.getKernel(), element);
-    }
-    slots.push_back(std::move(entry));
-    PackageSlot &place = packed.slots.emplace_back();
-    place.type = getTypeName(element);
-    if (!harness.isOutput(i))
-      place.input = slot.bytes().vec();
-    if (auto found = expected.find(i); found != expected.end()) {
-      place.expected = found->second.bytes().vec();
-      place.tolerance = getTolerance(harness.getKernel(), element);
-    }
-  }
-  auto dims = harness.getDims();
-  kern::GridAttr grid = harness.getGrid();
-  int64_t tiles =
-      llvm::divideCeil(dims[unsigned(grid.getDim())] * grid.getMultiplier(), grid.getDivisor());
-  if (grid.getCap())
-    tiles = std::min(tiles, grid.getCap());
-  packed.kernel = symbol;
-  packed.dims = dims;
+/// The deviation of numbers that make sense for a slot; scales are small, codes use E4M3's range.
+float getFill(const SlotMemory &slot, bool isScale) {
+  mlir::Type element = slot.type.getElementType();
+  if (llvm::isa<mlir::Float8E4M3FNType>(element))
+    return 60;
+  return isScale ? 1e-2f : 1;
+}
+
+rt::fb::Grid toGrid(kern::GridAttr grid) {
   uint64_t cap = grid.getCap() ? grid.getCap() : std::numeric_limits<uint64_t>::max();
-  packed.grid = rt::fb::Grid(rt::fb::Dim(grid.getDim()), grid.getMultiplier(), grid.getDivisor(),
-                             cap, grid.getFactor());
-  return json::Object{{"kernel", symbol},
-                      {"dims", json::Array(dims)},
-                      {"blocks", tiles * grid.getFactor()},
-                      {"slots", std::move(slots)}};
+  return rt::fb::Grid(rt::fb::Dim(grid.getDim()), grid.getMultiplier(), grid.getDivisor(), cap,
+                      grid.getFactor());
 }
 
-void writeFile(const Options &options, llvm::StringRef name, llvm::StringRef text) {
+/// Slots with their contents: random and interpreted, or, for a reference kernel on the device,
+/// only integers and tables.
+std::vector<PackageSlot> makeSlots(KernelHarness &harness, bool onDevice) {
+  std::map<unsigned, SlotMemory> expected;
+  if (!onDevice)
+    expected = harness.interpretSlots();
+  std::vector<PackageSlot> made;
+  llvm::SmallVector<codegen::Slot> slots = codegen::getSlots(harness.getKernel());
+  auto isTable = [&](unsigned value) {
+    bool table = false;
+    harness.getKernel().walk([&](moe::RopeOp rope) {
+      auto argument = llvm::dyn_cast_or_null<mlir::BlockArgument>(rope.getTable());
+      table |= argument && argument.getArgNumber() == value;
+    });
+    return table;
+  };
+  for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
+    PackageSlot &slot = made.emplace_back();
+    mlir::Type element = memory.type.getElementType();
+    slot.type = getTypeName(element);
+    slot.bytes = memory.bytes().size();
+    slot.isCounters = harness.isCounters(i);
+    slot.isWritten = harness.isWritten(i);
+    slot.tolerance = getTolerance(harness.getKernel(), element);
+    bool isScale = i > 0 && slots[i - 1].value == slots[i].value;
+    if (harness.isOutput(i)) {
+    } else if (onDevice && element.isFloat() && !isTable(slots[i].value))
+      slot.fill = getFill(memory, isScale);
+    else
+      slot.input = memory.bytes().vec();
+    if (auto found = expected.find(i); found != expected.end())
+      slot.expected = found->second.bytes().vec();
+  }
+  return made;
+}
+
+/// Kernels of one target, each once.
+class KernelSet {
+public:
+  KernelSet(std::string target, std::string prefix, mlir::MLIRContext &context)
+      : target(std::move(target)), prefix(std::move(prefix)), context(context),
+        module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))) {}
+
+  /// The symbol of the kernel of this text.
+  std::string add(const std::string &text) {
+    auto [found, isNew] = symbols.try_emplace(text, prefix + std::to_string(symbols.size()));
+    if (isNew) {
+      auto parsed = parseModule(text, context);
+      kern::KernelOp kernel = *parsed->getOps<kern::KernelOp>().begin();
+      kernel.setSymName(found->second);
+      kernel->moveBefore(module->getBody(), module->getBody()->end());
+    }
+    return found->second;
+  }
+
+  codegen::NvidiaImage emit(bool assembled) {
+    if (symbols.empty())
+      return {};
+    auto chip = llvm::cantFail(codegen::findChip(target));
+    auto assembler = llvm::cantFail(codegen::findAssembler(""));
+    std::optional<llvm::StringRef> program;
+    if (assembler && assembled)
+      program = *assembler;
+    auto image = codegen::emitKernels(*module, codegen::NvidiaTarget(*chip), program);
+    if (!image)
+      throw std::runtime_error(llvm::toString(image.takeError()));
+    return std::move(*image);
+  }
+
+  const std::string target;
+
+private:
+  std::string prefix;
+  mlir::MLIRContext &context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::map<std::string, std::string> symbols; // by text
+};
+
+class Packer {
+public:
+  explicit Packer(const Options &options)
+      : options(options), context(makeContext()), kernels(options.target, "k", *context),
+        references(options.against, "reference", *context) {
+    context->getOrLoadDialect<plan::PlanDialect>();
+  }
+  void addFile(const std::string &path);
+  void finish();
+
+private:
+  void addCase(llvm::StringRef file, const std::string &text, int64_t tokens);
+  PackageLaunch addLaunch(KernelSet &set, const std::string &text);
+  void writeFile(llvm::StringRef name, llvm::StringRef text);
+
+  const Options &options;
+  std::unique_ptr<mlir::MLIRContext> context;
+  KernelSet kernels, references;
+  std::vector<PackageCase> cases;
+};
+
+} // namespace
+
+void Packer::addFile(const std::string &path) {
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file)
+    throw std::runtime_error("'" + path + "' cannot be read");
+  auto module = parseModule((*file)->getBuffer(), *context);
+  for (auto kernel : module->getOps<kern::KernelOp>())
+    if (kernel.getSymName().contains(options.filter))
+      for (int64_t tokens : options.tokens)
+        addCase(llvm::sys::path::stem(path), print(kernel), tokens);
+}
+
+/// `text` is a scheduled kernel.
+PackageLaunch Packer::addLaunch(KernelSet &set, const std::string &text) {
+  auto module = parseModule(text, *context);
+  (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(context.get(), set.target));
+  kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
+  return {set.add(text), toGrid(kern::getTarget(*module)->getGrid(kernel))};
+}
+
+void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t tokens) {
+  reference::InputDims dims{.tokens = tokens,
+                            .sequences = options.sequences,
+                            .outputRows = 1,
+                            .earlierTokens = options.earlierTokens,
+                            .shapesOnly = !options.against.empty()};
+  int64_t sequences = std::min(options.sequences, tokens);
+  int64_t context = options.earlierTokens + llvm::divideCeil(tokens, sequences);
+  Scheduled scheduled =
+      schedule(text, options.target, {1, tokens, sequences, 1, 1}, context, *this->context);
+  KernelHarness harness(scheduled.text, dims, options.target, tokens);
+  PackageCase &made = cases.emplace_back();
+  made.name = (file + "/" + harness.getKernel().getSymName() + " " + llvm::Twine(tokens)).str();
+  made.dims = harness.getDims();
+  made.slots = makeSlots(harness, dims.shapesOnly);
+  made.launch = addLaunch(kernels, scheduled.text);
+  made.bytes = scheduled.bytes;
+  made.flops = scheduled.flops;
+  if (options.against.empty())
+    return;
+  auto reference = schedule(text, options.against, made.dims, context, *this->context);
+  made.reference = addLaunch(references, reference.text);
+}
+
+void Packer::writeFile(llvm::StringRef name, llvm::StringRef text) {
   llvm::SmallString<128> path(options.folder);
   llvm::sys::path::append(path, name);
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error);
-  stream << text;
-  if (error || stream.has_error())
-    throw std::runtime_error("'" + path.str().str() + "' cannot be written");
-}
-
-/// The kern.kernels of a file, as texts.
-std::vector<std::string> readKernels(const std::string &path, mlir::MLIRContext &context) {
-  auto file = llvm::MemoryBuffer::getFile(path);
-  if (!file)
-    throw std::runtime_error("'" + path + "' cannot be read");
-  auto module = parseModule((*file)->getBuffer(), context);
-  std::vector<std::string> texts;
-  for (auto kernel : module->getOps<kern::KernelOp>()) {
-    llvm::raw_string_ostream stream(texts.emplace_back());
-    kernel->print(stream, mlir::OpPrintingFlags().useLocalScope());
+  if (!error) {
+    stream << text;
+    stream.close();
+    error = stream.error();
+    stream.clear_error();
   }
-  return texts;
+  if (error)
+    throw std::runtime_error("'" + path.str().str() + "' cannot be written: " + error.message());
 }
 
-void pack(const Options &options) {
+void Packer::finish() {
   llvm::sys::fs::create_directories(options.folder);
-  auto context = makeContext();
-  context->getOrLoadDialect<plan::PlanDialect>();
-  mlir::OwningOpRef<mlir::ModuleOp> all =
-      mlir::ModuleOp::create(mlir::UnknownLoc::get(context.get()));
-  DataFile data(options.folder + "/data.bin");
-  json::Array cases;
-  std::vector<PackageCase> packed;
-  unsigned count = 0;
-  for (const std::string &path : options.files)
-    for (const std::string &text : readKernels(path, *context)) {
-      std::string symbol = "k" + std::to_string(count++);
-      KernelHarness harness(text, {}, options.target);
-      for (int64_t tokens : options.tokens) {
-        harness.setDims({.tokens = tokens, .sequences = 3, .outputRows = 1}, tokens);
-        json::Object made = makeCase(harness, symbol, data, packed.emplace_back());
-        made["name"] = (llvm::sys::path::stem(path) + "/" + harness.getKernel().getSymName() + " " +
-                        llvm::Twine(tokens))
-                           .str();
-        packed.back().name = made["name"].getAsString()->str();
-        cases.push_back(std::move(made));
-      }
-      std::string scheduled;
-      llvm::raw_string_ostream stream(scheduled);
-      harness.getKernel().setSymName(symbol);
-      harness.getKernel()->print(stream, mlir::OpPrintingFlags().useLocalScope());
-      auto module = parseModule(scheduled, *context);
-      (*module->getOps<kern::KernelOp>().begin())
-          ->moveBefore(all->getBody(), all->getBody()->end());
-    }
-
-  auto chip = llvm::cantFail(codegen::findChip(options.target));
-  auto assembler = llvm::cantFail(codegen::findAssembler(""));
-  std::optional<llvm::StringRef> program;
-  if (assembler)
-    program = *assembler;
-  auto image = codegen::emitKernels(*all, codegen::NvidiaTarget(*chip), program);
-  if (!image)
-    throw std::runtime_error(llvm::toString(image.takeError()));
-  json::Object kernels;
-  for (const codegen::NvidiaKernel &kernel : image->kernels)
-    kernels[kernel.symbol] = json::Object{{"threads", kernel.launch.threads},
-                                          {"shared", int64_t(kernel.launch.sharedBytes)},
-                                          {"registers", kernel.report.registers},
-                                          {"spills", kernel.report.spillBytes}};
-  writeFile(options, "kernels.ptx", image->ptx);
-  writeFile(options, "kernels.cubin", image->cubin);
-  std::string text;
-  llvm::raw_string_ostream(text) << json::Value(
-      json::Object{{"kernels", std::move(kernels)}, {"cases", std::move(cases)}});
-  writeFile(options, "cases.json", text);
-  std::vector<uint8_t> package = makePackage(*image, options.target, packed);
-  writeFile(options, "package.moeb",
-            {reinterpret_cast<const char *>(package.data()), package.size()});
+  codegen::NvidiaImage image = kernels.emit(/*assembled=*/true);
+  codegen::NvidiaImage reference = references.emit(/*assembled=*/false);
+  for (const codegen::NvidiaKernel &kernel : image.kernels)
+    std::cout << kernel.symbol << ": " << kernel.report.registers << " registers, "
+              << kernel.report.spillBytes << " bytes spilled, " << kernel.launch.sharedBytes
+              << " bytes shared\n";
+  for (const PackageCase &made : cases)
+    std::cout << made.launch.kernel << ": " << made.name << "\n";
+  writeFile("kernels.ptx", image.ptx);
+  writeFile("kernels.cubin", image.cubin);
+  std::vector<uint8_t> package = makePackage(image, reference, options.target, cases);
+  writeFile("package.moeb", {reinterpret_cast<const char *>(package.data()), package.size()});
 }
-
-} // namespace
 
 int main(int argc, char **argv) {
+  CLI::App app{"Packs kern.kernels as cases for moec-kernel-test.", "pack-kernels"};
   Options options;
-  if (argc < 4) {
-    std::cerr << "usage: pack-kernels <target> <folder> [--tokens 1,3,17] <file.mlir>...\n";
-    return 2;
-  }
-  options.target = argv[1];
-  options.folder = argv[2];
-  for (int i = 3; i < argc; ++i) {
-    if (llvm::StringRef(argv[i]) != "--tokens" || i + 1 == argc) {
-      options.files.push_back(argv[i]);
-      continue;
-    }
-    options.tokens.clear();
-    for (llvm::StringRef part : llvm::split(argv[++i], ','))
-      options.tokens.push_back(std::stoll(part.str()));
-  }
+  app.add_option("target", options.target)->required();
+  app.add_option("folder", options.folder, "gets package.moeb, kernels.ptx and kernels.cubin")
+      ->required();
+  app.add_option("files", options.files, "MLIR files with kern.kernels")->required();
+  app.add_option("--tokens", options.tokens, "a case for each of these")->delimiter(',');
+  app.add_option("--sequences", options.sequences, "that the tokens belong to");
+  app.add_option("--earlier-tokens", options.earlierTokens,
+                 "of each sequence (default: random, up to one and a half pages)");
+  app.add_option("--filter", options.filter, "only kernels whose names contain this");
+  app.add_option("--against", options.against,
+                 "inputs are made on the device and results are compared with what this target's "
+                 "kernels make there: for sizes that the interpreter is too slow for");
+  CLI11_PARSE(app, argc, argv);
   try {
-    pack(options);
+    Packer packer(options);
+    for (const std::string &file : options.files)
+      packer.addFile(file);
+    packer.finish();
   } catch (const std::exception &error) {
     std::cerr << "pack-kernels: error: " << error.what() << "\n";
     return 1;

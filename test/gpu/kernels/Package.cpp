@@ -3,6 +3,7 @@
 
 #include "test/runtime/toy/TestBundle.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/JSON.h"
@@ -22,6 +23,7 @@ static fb::DType getType(llvm::StringRef name) {
                   .Case("bf16", fb::DType::BF16)
                   .Case("f8E4M3FN", fb::DType::F8E4M3FN)
                   .Case("i32", fb::DType::I32)
+                  .Case("i8", fb::DType::I8)
                   .Default(std::nullopt);
   if (!type)
     throw std::runtime_error("a package has no " + name.str());
@@ -29,22 +31,29 @@ static fb::DType getType(llvm::StringRef name) {
 }
 
 static uint64_t getBytes(fb::DType type) {
-  return type == fb::DType::F8E4M3FN ? 1 : type == fb::DType::F32 || type == fb::DType::I32 ? 4 : 2;
+  return type == fb::DType::F8E4M3FN || type == fb::DType::I8 ? 1
+         : type == fb::DType::F32 || type == fb::DType::I32   ? 4
+                                                              : 2;
 }
 
 namespace {
 
 class Package {
 public:
-  Package(const codegen::NvidiaImage &image, const std::string &arch);
+  explicit Package(const std::string &arch);
+  void addCode(const codegen::NvidiaImage &image);
   void addCase(const PackageCase &made);
   std::vector<uint8_t> finish();
 
 private:
-  void addImage(const char *format, const std::string &bytes);
-  uint32_t addWeight(const std::string &name, fb::DType type, const std::vector<uint8_t> &bytes);
+  uint32_t addImage(const char *format, const std::string &bytes);
+  void addKernel(const codegen::NvidiaKernel &kernel, uint32_t image);
+  uint32_t addWeight(const std::string &name, const PackageSlot &slot,
+                     const std::vector<uint8_t> &bytes);
   fb::Arg addSlot(const PackageSlot &slot, const std::string &name, fb::ProgramT &program,
                   json::Array &inputs, json::Array &outputs);
+  void addProgram(const std::string &name, const PackageCase &made, const PackageLaunch &launch,
+                  uint64_t arenaBytes, std::vector<fb::Arg> args);
   void addEntry(const std::string &name, std::unique_ptr<fb::ProgramT> program);
 
   rt::test::BundleParts parts;
@@ -55,7 +64,7 @@ private:
 
 } // namespace
 
-Package::Package(const codegen::NvidiaImage &image, const std::string &arch) {
+Package::Package(const std::string &arch) {
   manifest.model_type = "kernels";
   manifest.compiler = "pack-kernels";
   manifest.target = std::make_unique<fb::TargetT>();
@@ -66,22 +75,6 @@ Package::Package(const codegen::NvidiaImage &image, const std::string &arch) {
   manifest.cache = std::make_unique<fb::CacheLayoutT>();
   manifest.cache->layers = manifest.cache->row_width = manifest.cache->page_rows = 1;
   manifest.weights_present = true;
-  if (!image.cubin.empty())
-    addImage("cubin", image.cubin);
-  addImage("ptx", image.ptx);
-  for (const codegen::NvidiaKernel &kernel : image.kernels) {
-    kernels[kernel.symbol] = manifest.kernels.size();
-    auto &made = manifest.kernels.emplace_back(std::make_unique<fb::KernelT>());
-    made->symbol = kernel.symbol;
-    made->threads = kernel.launch.threads;
-    made->shared_bytes = kernel.launch.sharedBytes;
-    made->cluster = kernel.launch.cluster;
-    made->max_blocks = kernel.launch.maxBlocks;
-    made->early_launch = kernel.launch.earlyLaunch;
-    made->registers = kernel.report.registers;
-    made->spill_bytes = kernel.report.spillBytes;
-    made->blocks_per_core = kernel.blocksPerCore;
-  }
   for (const char *name : {"prefill", "decode"}) {
     auto program = std::make_unique<fb::ProgramT>();
     program->max_tokens = program->max_sequences = program->max_output_rows = 1;
@@ -89,13 +82,53 @@ Package::Package(const codegen::NvidiaImage &image, const std::string &arch) {
   }
 }
 
-void Package::addImage(const char *format, const std::string &bytes) {
-  if (!manifest.images.empty())
-    manifest.images.back()->alternative = manifest.images.size();
+void Package::addCode(const codegen::NvidiaImage &image) {
+  uint32_t first = manifest.images.size();
+  if (!image.cubin.empty()) {
+    addImage("cubin", image.cubin);
+    manifest.images.back()->alternative = first + 1;
+  }
+  addImage("ptx", image.ptx);
+  for (const codegen::NvidiaKernel &kernel : image.kernels)
+    addKernel(kernel, first);
+}
+
+void Package::addKernel(const codegen::NvidiaKernel &kernel, uint32_t image) {
+  kernels[kernel.symbol] = manifest.kernels.size();
+  auto &made = manifest.kernels.emplace_back(std::make_unique<fb::KernelT>());
+  made->symbol = kernel.symbol;
+  made->image = image;
+  made->threads = kernel.launch.threads;
+  made->shared_bytes = kernel.launch.sharedBytes;
+  made->cluster = kernel.launch.cluster;
+  made->max_blocks = kernel.launch.maxBlocks;
+  made->early_launch = kernel.launch.earlyLaunch;
+  made->registers = kernel.report.registers;
+  made->spill_bytes = kernel.report.spillBytes;
+  made->blocks_per_core = kernel.blocksPerCore;
+  made->peak_flops = kernel.peakFlops;
+  for (const codegen::TensorMap &map : kernel.launch.tensorMaps) {
+    auto &entry = made->tensor_maps.emplace_back(std::make_unique<fb::TensorMapT>());
+    std::string type;
+    llvm::raw_string_ostream(type) << map.element;
+    entry->slot = map.slot;
+    entry->offset = map.offset;
+    entry->dtype = getType(type);
+    for (const codegen::Extent &size : map.sizes)
+      entry->sizes.emplace_back(fb::Dim(size.dim), size.multiplier, size.addend);
+    entry->strides.assign(map.strides.begin(), map.strides.end());
+    entry->box.assign(map.box.begin(), map.box.end());
+    entry->swizzle = map.swizzle;
+    entry->l2_promotion = map.l2Promotion;
+  }
+}
+
+uint32_t Package::addImage(const char *format, const std::string &bytes) {
   auto &image = manifest.images.emplace_back(std::make_unique<fb::ImageT>());
   image->format = format;
   image->segment = parts.segments.size();
   parts.segments.emplace_back(bytes.begin(), bytes.end());
+  return manifest.images.size() - 1;
 }
 
 void Package::addEntry(const std::string &name, std::unique_ptr<fb::ProgramT> program) {
@@ -104,34 +137,46 @@ void Package::addEntry(const std::string &name, std::unique_ptr<fb::ProgramT> pr
   entry->programs.push_back(std::move(program));
 }
 
-uint32_t Package::addWeight(const std::string &name, fb::DType type,
+uint32_t Package::addWeight(const std::string &name, const PackageSlot &slot,
                             const std::vector<uint8_t> &bytes) {
   auto &weight = manifest.weights.emplace_back(std::make_unique<fb::WeightT>());
   weight->name = name;
-  weight->dtype = type;
-  weight->shape = {bytes.size() / getBytes(type)};
-  weight->bytes = bytes.size();
-  weight->segment = parts.segments.size();
-  parts.segments.push_back(bytes);
+  weight->dtype = getType(slot.type);
+  weight->shape = {slot.bytes / getBytes(weight->dtype)};
+  weight->bytes = slot.bytes;
+  if (bytes.empty()) {
+    weight->fill = fb::FillKind::Normal;
+    weight->fill_scale = slot.fill;
+  } else {
+    weight->segment = parts.segments.size();
+    parts.segments.push_back(bytes);
+  }
   return manifest.weights.size() - 1;
 }
 
 fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, fb::ProgramT &program,
                          json::Array &inputs, json::Array &outputs) {
-  fb::DType type = getType(slot.type);
-  if (slot.expected.empty())
-    return fb::Arg(fb::ArgKind::Weight, addWeight(name, type, slot.input), 0, slot.input.size());
-  uint64_t at = program.arena_bytes, bytes = slot.expected.size();
-  program.arena_bytes = (at + bytes + 255) / 256 * 256;
-  if (!slot.input.empty()) {
-    addWeight(name + ".before", type, slot.input);
+  if (slot.isCounters)
+    return fb::Arg(fb::ArgKind::Counters, 0, 0, slot.bytes);
+  bool hasInput = !slot.input.empty() || slot.fill;
+  if (hasInput && !slot.isWritten)
+    return fb::Arg(fb::ArgKind::Weight, addWeight(name, slot, slot.input), 0, slot.bytes);
+  uint64_t at = program.arena_bytes;
+  program.arena_bytes = (at + slot.bytes + 255) / 256 * 256;
+  if (hasInput) {
+    addWeight(name + ".before", slot, slot.input);
     inputs.push_back(json::Object{{"weight", name + ".before"}, {"arena", at}});
   }
-  addWeight(name, type, slot.expected);
-  json::Object output{{"arena", at},
-                      {"dtype", fb::EnumNameDType(type)},
-                      {"count", bytes / getBytes(type)},
-                      {"expected", name}};
+  fb::Arg arg(fb::ArgKind::Arena, 0, at, slot.bytes);
+  if (!slot.isWritten)
+    return arg;
+  fb::DType type = getType(slot.type);
+  json::Object output{
+      {"arena", at}, {"dtype", fb::EnumNameDType(type)}, {"count", slot.bytes / getBytes(type)}};
+  if (!slot.expected.empty()) {
+    addWeight(name, slot, slot.expected);
+    output["expected"] = name;
+  }
   if (type == fb::DType::I32)
     output["exact"] = true;
   else {
@@ -141,33 +186,50 @@ fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, fb::P
     output["max"] = isCoarse ? 0.5 : 100 * slot.tolerance;
   }
   outputs.push_back(std::move(output));
-  return fb::Arg(fb::ArgKind::Arena, 0, at, bytes);
+  return arg;
 }
 
-void Package::addCase(const PackageCase &made) {
-  std::string entry = "case" + std::to_string(cases.size());
+void Package::addProgram(const std::string &name, const PackageCase &made,
+                         const PackageLaunch &launched, uint64_t arenaBytes,
+                         std::vector<fb::Arg> args) {
   auto program = std::make_unique<fb::ProgramT>();
   program->max_tokens = made.dims[1];
   program->max_sequences = made.dims[2];
   program->max_output_rows = made.dims[3];
+  program->arena_bytes = arenaBytes;
   auto launch = std::make_unique<fb::LaunchT>();
-  launch->kernel = kernels.at(made.kernel);
+  launch->kernel = kernels.at(launched.kernel);
   launch->label = made.name;
-  launch->grid = std::make_unique<fb::Grid>(made.grid);
-  json::Array inputs, outputs;
-  for (size_t i = 0; i < made.slots.size(); ++i) {
-    launch->args.push_back(
-        addSlot(made.slots[i], entry + ".slot" + std::to_string(i), *program, inputs, outputs));
-    launch->bytes += launch->args.back().bytes();
-  }
-  manifest.kernels[launch->kernel]->num_args = made.slots.size();
+  launch->grid = std::make_unique<fb::Grid>(launched.grid);
+  launch->args = std::move(args);
+  launch->bytes = made.bytes;
+  launch->flops = made.flops;
+  manifest.kernels[launch->kernel]->num_args = launch->args.size();
   program->launches.push_back(std::move(launch));
-  addEntry(entry, std::move(program));
-  cases.push_back(json::Object{{"name", made.name},
-                               {"entry", entry},
-                               {"dims", json::Array(made.dims)},
-                               {"inputs", std::move(inputs)},
-                               {"outputs", std::move(outputs)}});
+  addEntry(name, std::move(program));
+}
+
+void Package::addCase(const PackageCase &made) {
+  std::string entry = "case" + std::to_string(cases.size());
+  json::Array inputs, outputs;
+  fb::ProgramT places; // counts the arena
+  std::vector<fb::Arg> args, shared;
+  for (auto [i, slot] : llvm::enumerate(made.slots)) {
+    args.push_back(addSlot(slot, entry + ".slot" + std::to_string(i), places, inputs, outputs));
+    if (args.back().kind() == fb::ArgKind::Weight || slot.isWritten)
+      shared.push_back(args.back());
+  }
+  addProgram(entry, made, made.launch, places.arena_bytes, args);
+  json::Object object{{"name", made.name},
+                      {"entry", entry},
+                      {"dims", json::Array(made.dims)},
+                      {"inputs", std::move(inputs)},
+                      {"outputs", std::move(outputs)}};
+  if (!made.reference.kernel.empty()) {
+    addProgram(entry + ".reference", made, made.reference, places.arena_bytes, shared);
+    object["reference"] = entry + ".reference";
+  }
+  cases.push_back(std::move(object));
 }
 
 std::vector<uint8_t> Package::finish() {
@@ -178,9 +240,13 @@ std::vector<uint8_t> Package::finish() {
 }
 
 std::vector<uint8_t> moec::test::makePackage(const codegen::NvidiaImage &image,
+                                             const codegen::NvidiaImage &reference,
                                              const std::string &arch,
                                              const std::vector<PackageCase> &cases) {
-  Package package(image, arch);
+  Package package(arch);
+  package.addCode(image);
+  if (!reference.kernels.empty())
+    package.addCode(reference);
   for (const PackageCase &made : cases)
     package.addCase(made);
   return package.finish();
