@@ -40,6 +40,11 @@ public:
       for (RankedTensorType part : getParts(buffer.type))
         intervals.push_back({buffer.first, buffer.last, moe::getBytes(part, rows)});
     }
+    for (const PlannedLaunch &launch : planned.launches)
+      if (uint64_t bytes = const_cast<PlannedLaunch &>(launch).kernel.getScratchBytes()) {
+        scratchInterval[launch.index] = intervals.size();
+        intervals.push_back({launch.index, launch.index, bytes});
+      }
     arena = planArena(intervals);
   }
 
@@ -67,6 +72,9 @@ public:
         return plan::CountersOp::create(builder, builder.getUnknownLoc(),
                                         plan::BufferType::get(builder.getContext()), 4 * count);
       }));
+    if (uint64_t bytes = kernel.getScratchBytes())
+      buffers.push_back(
+          getArena(arena.offsets[scratchInterval.lookup(planned.index)], bytes, builder));
     return buffers;
   }
 
@@ -122,10 +130,16 @@ private:
                     stride != ShapedType::getNumElements(tensor.getShape().drop_front());
       if (isView) // up to the end of the last row, whatever lies between rows
         bytes = ((rows - 1) * stride + tensor.getShape().back()) * element;
-      buffers.push_back(share(place.kind, offset, bytes, [&]() -> Value {
-        return plan::ArenaOp::create(builder, loc, bufferType, offset, bytes, StringAttr());
-      }));
+      buffers.push_back(getArena(offset, bytes, builder));
     }
+  }
+
+  Value getArena(uint64_t offset, uint64_t bytes, OpBuilder &builder) {
+    return share(Place::Arena, offset, bytes, [&]() -> Value {
+      return plan::ArenaOp::create(builder, builder.getUnknownLoc(),
+                                   plan::BufferType::get(builder.getContext()), offset, bytes,
+                                   StringAttr());
+    });
   }
 
   Value share(unsigned kind, uint64_t a, uint64_t b, llvm::function_ref<Value()> make) {
@@ -138,7 +152,8 @@ private:
   const ProgramPlan &planned;
   std::array<uint64_t, 4> sizes;
   const DenseMap<StringAttr, SmallVector<plan::WeightOp, 2>> &weights;
-  SmallVector<unsigned> firstInterval; // of each arena buffer
+  SmallVector<unsigned> firstInterval;          // of each arena buffer
+  DenseMap<unsigned, unsigned> scratchInterval; // of launches, by index
   ArenaPlan arena;
   std::map<std::tuple<unsigned, uint64_t, uint64_t>, Value> shared;
 };

@@ -105,7 +105,7 @@ LogicalResult ProgramPlan::visitLaunch(kern::LaunchOp launch, const SymbolTable 
     return kernel.emitError() << "kernel @" << kernel.getSymName()
                               << " has no schedule; run assign-schedules";
   unsigned index = launches.size();
-  launches.push_back({launch, kernel});
+  launches.push_back({launch, kernel, index});
   for (Value argument : launch.getArguments()) {
     const Place &place = getPlace(argument);
     if (place.kind == Place::Arena)

@@ -30,6 +30,7 @@ struct ArenaBuffer {
 struct PlannedLaunch {
   kern::LaunchOp launch;
   kern::KernelOp kernel;
+  unsigned index = 0; // in the program
 };
 
 class ProgramPlan {

@@ -122,14 +122,14 @@ LogicalResult Serializer::addWeights() {
   return success();
 }
 
-/// Buffers that a kernel takes: arguments, results that are not caches, counters.
+/// Buffers that a kernel takes: arguments, results that are not caches, counters, scratch.
 static unsigned countBuffers(kern::KernelOp kernel) {
   unsigned count = 0;
   for (Type type : kernel.getArgumentTypes())
     count += plan::getNumBuffers(type);
   for (Type type : kernel.getResultTypes())
     count += isa<moe::CacheType>(type) ? 0 : plan::getNumBuffers(type);
-  return count + (kernel.getNumCounters() > 0);
+  return count + (kernel.getNumCounters() > 0) + (kernel.getScratchBytes() > 0);
 }
 
 FailureOr<Offset<flatbuffers::Vector<Offset<fb::TensorMap>>>>

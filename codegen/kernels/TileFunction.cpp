@@ -56,9 +56,14 @@ SmallVector<Slot> moec::codegen::getSlots(kern::KernelOp kernel) {
     if (!isa<moe::CacheType>(type))
       add(type, numArguments + i);
   MLIRContext *context = kernel.getContext();
-  if (int64_t count = kernel.getNumCounters())
-    slots.push_back({MemRefType::get({count}, IntegerType::get(context, 32)),
-                     UnitAttr::get(context), numArguments + kernel.getNumResults()});
+  unsigned counters = numArguments + kernel.getNumResults();
+  auto addShared = [&](int64_t count, unsigned bits, unsigned value) {
+    if (count)
+      slots.push_back({MemRefType::get({count}, IntegerType::get(context, bits)),
+                       UnitAttr::get(context), value});
+  };
+  addShared(kernel.getNumCounters(), 32, counters);
+  addShared(kernel.getScratchBytes(), 8, counters + 1);
   return slots;
 }
 
@@ -104,6 +109,8 @@ TileFunction::TileFunction(kern::KernelOp kernel, ModuleOp module, const Machine
                           : bindSlots(type, kernel.getRows()[numArguments + i], slot));
   if (kernel.getNumCounters())
     counters = function.getArgument(slot++);
+  if (kernel.getScratchBytes())
+    scratch = function.getArgument(slot++);
   team = makeTeam();
 }
 

@@ -64,6 +64,8 @@ public:
 
   /// memref<Nxi32>, zero when the kernel starts, and to be left so; null without counters.
   mlir::Value getCounters() const { return counters; }
+  /// memref<Nxi8> that all tiles share, undefined when the kernel starts; null without scratch.
+  mlir::Value getScratch() const { return scratch; }
 
   /// A size of the kernel's schedule.
   int64_t getScheduleSize(llvm::StringRef name, int64_t otherwise = 0) const;
@@ -88,13 +90,13 @@ private:
   Buffer bindSlots(mlir::Type type, mlir::Attribute rows, unsigned &slot);
 
   llvm::SmallVector<Buffer> arguments, results;
-  mlir::Value dims[kNumDims], tile, workspace, counters;
+  mlir::Value dims[kNumDims], tile, workspace, counters, scratch;
   int64_t workspaceBytes = 0;
   Team team;
 };
 
 /// The slots of `kernel` in the ABI's order, each with the index of the argument
-/// (or, counted on from there, result, then the counters) that it belongs to.
+/// (or, counted on from there, result, then the counters, then the scratch) that it belongs to.
 struct Slot {
   mlir::MemRefType type;
   mlir::Attribute rows; // #kern.rows or unit

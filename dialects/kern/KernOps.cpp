@@ -46,10 +46,13 @@ void KernelOp::print(OpAsmPrinter &printer) {
 
 OperandRange KernelOp::getYielded() { return getBody().front().getTerminator()->getOperands(); }
 
-int64_t KernelOp::getNumCounters() {
-  std::optional<ScheduleAttr> schedule = getSchedule();
-  return schedule ? schedule->get("counters") : 0;
+static int64_t getScheduleSize(KernelOp kernel, StringRef name) {
+  std::optional<ScheduleAttr> schedule = kernel.getSchedule();
+  return schedule ? schedule->get(name) : 0;
 }
+
+int64_t KernelOp::getNumCounters() { return getScheduleSize(*this, "counters"); }
+int64_t KernelOp::getScratchBytes() { return getScheduleSize(*this, "scratch"); }
 
 LogicalResult KernelOp::verify() {
   size_t values = getNumArguments() + getNumResults();

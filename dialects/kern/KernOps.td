@@ -132,7 +132,8 @@ def Kern_KernelOp : Kern_Op<"kernel", [IsolatedFromAbove, Symbol, FunctionOpInte
     Alike kernels (body, schedule, rows, strides) are one symbol.
 
     A schedule with `counters = n` gives the tiles n counters in common, i32, zero when the kernel starts and when it
-    ends: a tile that finds that it is the last of its rows can go on with what needs whole rows.
+    ends: a tile that finds that it is the last of its rows can go on with what needs whole rows. `scratch = n` gives
+    them n bytes in common, of the launch's own, undefined when it starts.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs,
@@ -149,6 +150,8 @@ def Kern_KernelOp : Kern_Op<"kernel", [IsolatedFromAbove, Symbol, FunctionOpInte
     ::mlir::OperandRange getYielded();
     /// Counters that its tiles share, as its schedule says: one more buffer, after the results.
     int64_t getNumCounters();
+    /// Bytes of memory that its tiles share during a launch, as its schedule says: the last buffer.
+    int64_t getScratchBytes();
   }];
 }
 

@@ -131,7 +131,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
     expected += getNumBuffers(type);
   for (Type type : kernel.getResultTypes())
     expected += isa<moe::CacheType>(type) ? 0 : getNumBuffers(type);
-  expected += kernel.getNumCounters() > 0;
+  expected += (kernel.getNumCounters() > 0) + (kernel.getScratchBytes() > 0);
   if (getBuffers().size() != expected)
     return emitOpError() << "passes " << getBuffers().size() << " buffers, kernel "
                          << getKernelAttr() << " takes " << expected;

@@ -32,6 +32,10 @@ module attributes {kern.target = "test", moe.max_context = 32 : i64} {
     %0 = moe.gather_rows %x, %rows : (tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
     kern.yield %0 : tensor<?x16xf32>
   }
+  kern.kernel @share(%x: tensor<?x16xf32>) -> tensor<?x16xf32> attributes {hero = #kern.hero<pointwise>, schedule = #kern.schedule<{counters = 2 : i64, scratch = 512 : i64}>, rows = [#t, #t], row_strides = array<i64: 16, 16>} {
+    %0 = moe.add %x, %x : tensor<?x16xf32>
+    kern.yield %0 : tensor<?x16xf32>
+  }
 
   func.func @prefill_16(%ids: tensor<?xi32> {moe.input = "token_ids"}) -> tensor<?x16xf32> attributes {moe.entry = "prefill", kern.bounds = #kern.bounds<tokens = 16, sequences = 4, output_rows = 16, context_length = 32>} {
     %table = moe.param @table : tensor<64x16xf32>
@@ -49,6 +53,14 @@ module attributes {kern.target = "test", moe.max_context = 32 : i64} {
     %new = kern.launch @append(%cache, %view, %positions, %sequences, %blocks) : (!cache, tensor<?x8xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> !cache
     %z = kern.launch @gather(%y, %rows) : (tensor<?x16xf32>, tensor<?xi32>) -> tensor<?x16xf32>
     return %z, %new : tensor<?x16xf32>, !cache
+  }
+
+  func.func @prefill_4(%ids: tensor<?xi32> {moe.input = "token_ids"}) -> tensor<?x16xf32> attributes {moe.entry = "prefill", kern.bounds = #kern.bounds<tokens = 4, sequences = 4, output_rows = 4, context_length = 32>} {
+    %table = moe.param @table : tensor<64x16xf32>
+    %x = kern.launch @embed(%ids, %table) : (tensor<?xi32>, tensor<64x16xf32>) -> tensor<?x16xf32>
+    %y = kern.launch @share(%x) : (tensor<?x16xf32>) -> tensor<?x16xf32>
+    %z = kern.launch @share(%y) : (tensor<?x16xf32>) -> tensor<?x16xf32>
+    return %z : tensor<?x16xf32>
   }
 }
 // The entries are gone, the kernels stay.
@@ -79,3 +91,13 @@ module attributes {kern.target = "test", moe.max_context = 32 : i64} {
 // CHECK: plan.launch @append(%[[CACHE]], %[[VIEW]], %{{[0-9]+}}, %{{[0-9]+}}, %{{[0-9]+}}) grid
 // CHECK: %[[LOGITS:.+]] = plan.output 0 bytes 128
 // CHECK: plan.launch @gather(%[[X]], %{{.+}}, %[[LOGITS]])
+
+// Scratch is a range of the arena for one launch, behind the counters; another launch may have the same.
+// CHECK: plan.program @prefill_4 entry "prefill" tokens 4 sequences 4 output_rows 4 arena 1024
+// CHECK: %[[X:.+]] = plan.arena [[#XAT:]] bytes 256
+// CHECK: plan.launch @embed
+// CHECK: %[[Y:.+]] = plan.arena [[#YAT:]] bytes 256
+// CHECK: %[[COUNTERS:.+]] = plan.counters bytes 8
+// CHECK: %[[SCRATCH:.+]] = plan.arena [[#SAT:]] bytes 512
+// CHECK: plan.launch @share(%[[X]], %[[Y]], %[[COUNTERS]], %[[SCRATCH]]) grid
+// CHECK: plan.launch @share(%[[Y]], %{{.+}}, %[[COUNTERS]], %[[SCRATCH]]) grid

@@ -57,7 +57,8 @@ struct Wrapper {
 /// Distinct buffers of one launch never overlap, so each base pointer is noalias; but not what
 /// other tiles write while this one, having counted them, reads it.
 static void markTile(kern::KernelOp kernel, LLVM::LLVMFuncOp tile, ArrayRef<Slot> slots) {
-  unsigned numPrivate = kernel.getNumCounters() ? kernel.getNumArguments() : ~0u;
+  bool shares = kernel.getNumCounters() || kernel.getScratchBytes();
+  unsigned numPrivate = shares ? kernel.getNumArguments() : ~0u;
   tile.setLinkage(LLVM::Linkage::Internal);
   tile.setAlwaysInline(true);
   unsigned argument = 0;
