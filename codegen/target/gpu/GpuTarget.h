@@ -19,6 +19,8 @@ public:
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
   kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override;
+  /// Every schedule that is considered for a kernel, at least one, with its estimated cost.
+  llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const;
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
 
@@ -32,7 +34,6 @@ public:
   virtual llvm::ArrayRef<const WholeKernelEmitter *> getWholeKernelEmitters() const { return {}; }
 
 private:
-  llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const;
 
   std::string name;
   Machine machine;

@@ -25,6 +25,7 @@ namespace {
 struct Options {
   std::string target, folder, against, filter;
   std::vector<int64_t> tokens = {1, 3, 17};
+  bool candidates = false;
   int64_t sequences = 3, earlierTokens = 0;
   std::vector<std::string> files;
 };
@@ -36,9 +37,9 @@ std::string print(mlir::Operation *op) {
   return text;
 }
 
-std::string getTypeName(mlir::Type type) {
+template <typename T> std::string toText(T typeOrAttribute) {
   std::string text;
-  llvm::raw_string_ostream(text) << type;
+  llvm::raw_string_ostream(text) << typeOrAttribute;
   return text;
 }
 
@@ -49,6 +50,7 @@ std::string getTypeName(mlir::Type type) {
 /// A kernel scheduled for some sizes, and what it costs there.
 struct Scheduled {
   std::string text;
+  std::string name; // of the schedule, when there are several
   uint64_t bytes = 0, flops = 0;
 };
 
@@ -68,23 +70,39 @@ mlir::func::FuncOp addCaller(kern::KernelOp kernel, kern::BoundsAttr bounds) {
   return caller;
 }
 
-Scheduled schedule(const std::string &text, const std::string &targetName,
-                   const std::array<int64_t, 5> &dims, int64_t context, mlir::MLIRContext &mlir) {
+/// `text` with the schedule that the target chooses for these sizes, or with each that it could.
+std::vector<Scheduled> schedule(const std::string &text, const std::string &targetName,
+                                const std::array<int64_t, 5> &dims, int64_t context, bool every,
+                                mlir::MLIRContext &mlir) {
   auto module = parseModule(text, mlir);
   (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(&mlir, targetName));
   kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
   auto bounds = kern::BoundsAttr::get(&mlir, dims[1], dims[2], dims[3], context);
   mlir::func::FuncOp caller = addCaller(kernel, bounds);
-  if (!kernel.getSchedule())
-    kernel.setScheduleAttr(kern::getTarget(*module)->chooseSchedule(kernel));
+  const kern::TargetModel *target = kern::getTarget(*module);
+  llvm::SmallVector<kern::ScheduleAttr> schedules;
+  auto *gpu = dynamic_cast<const codegen::GpuTarget *>(target);
+  if (kernel.getSchedule())
+    schedules.push_back(*kernel.getSchedule());
+  else if (!every || !gpu)
+    schedules.push_back(target->chooseSchedule(kernel));
+  else
+    for (const codegen::Candidate &candidate : gpu->getCandidates(kernel))
+      schedules.push_back(candidate.schedule);
   Scheduled made;
   if (auto cost = passes::getKernelCost(kernel, bounds); succeeded(cost)) {
     made.bytes = cost->bytes + cost->contextBytes * uint64_t(context) * uint64_t(dims[2]);
     made.flops = cost->flops;
   }
   caller.erase();
-  made.text = print(kernel);
-  return made;
+  std::vector<Scheduled> all;
+  for (kern::ScheduleAttr schedule : schedules) {
+    kernel.setScheduleAttr(schedule);
+    made.text = print(kernel);
+    made.name = every ? " " + toText(schedule) : "";
+    all.push_back(made);
+  }
+  return all;
 }
 
 //===----------------------------------------------------------------------===//
@@ -143,7 +161,7 @@ std::vector<PackageSlot> makeSlots(KernelHarness &harness, bool onDevice) {
   for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
     PackageSlot &slot = made.emplace_back();
     mlir::Type element = memory.type.getElementType();
-    slot.type = getTypeName(element);
+    slot.type = toText(element);
     slot.bytes = memory.bytes().size();
     slot.isCounters = harness.isCounters(i);
     slot.isWritten = harness.isWritten(i);
@@ -252,20 +270,26 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
                             .shapesOnly = !options.against.empty()};
   int64_t sequences = std::min(options.sequences, tokens);
   int64_t context = options.earlierTokens + llvm::divideCeil(tokens, sequences);
-  Scheduled scheduled =
-      schedule(text, options.target, {1, tokens, sequences, 1, 1}, context, *this->context);
-  KernelHarness harness(scheduled.text, dims, options.target, tokens);
-  PackageCase &made = cases.emplace_back();
-  made.name = (file + "/" + harness.getKernel().getSymName() + " " + llvm::Twine(tokens)).str();
-  made.dims = harness.getDims();
-  made.slots = makeSlots(harness, dims.shapesOnly);
-  made.launch = addLaunch(kernels, scheduled.text);
-  made.bytes = scheduled.bytes;
-  made.flops = scheduled.flops;
-  if (options.against.empty())
-    return;
-  auto reference = schedule(text, options.against, made.dims, context, *this->context);
-  made.reference = addLaunch(references, reference.text);
+  std::array<int64_t, 5> sizes{1, tokens, sequences, 1, 1};
+  PackageLaunch reference;
+  if (!options.against.empty())
+    reference = addLaunch(
+        references,
+        schedule(text, options.against, sizes, context, false, *this->context).front().text);
+  for (const Scheduled &scheduled :
+       schedule(text, options.target, sizes, context, options.candidates, *this->context)) {
+    KernelHarness harness(scheduled.text, dims, options.target, tokens);
+    PackageCase &made = cases.emplace_back();
+    made.name =
+        (file + "/" + harness.getKernel().getSymName() + " " + llvm::Twine(tokens) + scheduled.name)
+            .str();
+    made.dims = harness.getDims();
+    made.slots = makeSlots(harness, dims.shapesOnly);
+    made.launch = addLaunch(kernels, scheduled.text);
+    made.reference = reference;
+    made.bytes = scheduled.bytes;
+    made.flops = scheduled.flops;
+  }
 }
 
 void Packer::writeFile(llvm::StringRef name, llvm::StringRef text) {
@@ -311,6 +335,8 @@ int main(int argc, char **argv) {
   app.add_option("--earlier-tokens", options.earlierTokens,
                  "of each sequence (default: random, up to one and a half pages)");
   app.add_option("--filter", options.filter, "only kernels whose names contain this");
+  app.add_flag("--candidates", options.candidates,
+               "a case for every schedule that the target considers");
   app.add_option("--against", options.against,
                  "inputs are made on the device and results are compared with what this target's "
                  "kernels make there: for sizes that the interpreter is too slow for");
