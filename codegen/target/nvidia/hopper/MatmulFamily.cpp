@@ -1,5 +1,6 @@
 #include "codegen/target/nvidia/hopper/MatmulFamily.h"
 
+#include "codegen/target/nvidia/hopper/FamilyLaunch.h"
 #include "codegen/target/nvidia/hopper/ReadMatmul.h"
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
 
@@ -60,31 +61,6 @@ static MatmulKernel readKernel(kern::KernelOp kernel) {
   MatmulKernel read;
   (void)hopper::readMatmul(kernel, read); // accepted before
   return read;
-}
-
-static LaunchShape convert(const hopper::KernelFrame &frame, Builder b) {
-  LaunchShape launch;
-  const hopper::LaunchShape &shape = frame.getShape();
-  launch.threads = shape.threads;
-  launch.sharedBytes = frame.getSharedBytes();
-  launch.cluster = shape.cluster;
-  launch.maxBlocks = shape.maxBlocks;
-  launch.earlyLaunch = shape.earlyLaunch;
-  for (const hopper::TensorMap &map : frame.getTensorMaps()) {
-    TensorMap &to = launch.tensorMaps.emplace_back();
-    to.slot = map.slot;
-    to.offset = map.offset;
-    to.element = map.getElementBytes() == 1   ? Type(b.getI8Type())
-                 : map.getElementBytes() == 2 ? Type(b.getBF16Type())
-                                              : Type(b.getF32Type());
-    for (const hopper::Extent &size : map.sizes)
-      to.sizes.push_back({static_cast<kern::Dim>(size.dim), size.multiplier, size.addend});
-    to.strides.assign(map.strides.begin(), map.strides.end());
-    to.box.assign(map.box.begin(), map.box.end());
-    to.swizzle = map.swizzle;
-    to.l2Promotion = map.l2Promotion;
-  }
-  return launch;
 }
 
 namespace {
@@ -159,7 +135,7 @@ public:
       hopper::emitBlockScaledMatmul(frame, read.problem, getMatmulTile(schedule), read.epilogue);
     if (llvm::Error error = frame.finish())
       return kernel.emitError() << llvm::toString(std::move(error));
-    return convert(frame, Builder(kernel.getContext()));
+    return codegen::getLaunchShape(frame);
   }
 
 private:
