@@ -1,5 +1,7 @@
 #include "codegen/target/nvidia/NvidiaTarget.h"
 
+#include "codegen/target/nvidia/hopper/DenseFamily.h"
+#include "codegen/target/nvidia/hopper/HeadFamily.h"
 #include "codegen/target/nvidia/hopper/MatmulFamily.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -11,7 +13,8 @@ using namespace moec::codegen;
 static bool isHopper(const Chip &chip) { return chip.name == "sm_90a"; }
 
 ArrayRef<const WholeKernelEmitter *> NvidiaTarget::getWholeKernelEmitters() const {
-  static const WholeKernelEmitter *const families[] = {&getHopperMatmulEmitter()};
+  static const WholeKernelEmitter *const families[] = {
+      &getHopperMatmulEmitter(), &getHopperDenseEmitter(), &getHopperHeadEmitter()};
   return isHopper(chip) ? ArrayRef(families) : ArrayRef<const WholeKernelEmitter *>();
 }
 

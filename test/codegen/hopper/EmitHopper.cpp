@@ -5,9 +5,16 @@
 //   launch emit-hopper matmul n=2112 k=7168 rows=128 columns=192 ... emit-hopper streaming n=2112
 //   k=7168 rows=16 k_warps=28 ...
 //
+//   emit-hopper dense n=3584 k=3584 rows=128 columns=256 ...
+//   emit-hopper dense_ring n=3584 k=3584 tokens=8 rows=64 split=2 ...
+//   emit-hopper head heads=128 x=192 w=256 w_size=128 w_columns=512 transposed=1 fp8=1 ...
+//
 // What a launch needs is printed first, as comments.
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
 #include "codegen/target/nvidia/hopper/Cluster.h"
+#include "codegen/target/nvidia/hopper/DenseMatmul.h"
+#include "codegen/target/nvidia/hopper/DenseRing.h"
+#include "codegen/target/nvidia/hopper/HeadMatmul.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
 #include "codegen/target/nvidia/hopper/QuadShuffle.h"
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
@@ -346,6 +353,115 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
   return finish(frame);
 }
 
+/// Slots: x, bias, w, nothing, addend, result, quantized codes, scales.
+static DenseProblem makeDenseProblem(const Sizes &sizes) {
+  DenseProblem problem;
+  problem.w = 2;
+  problem.k = sizes.get("k", 3584);
+  problem.columns = sizes.get("n", 3584);
+  problem.interleave = sizes.get("interleave");
+  problem.weightRows = problem.columns * (sizes.get("gated") ? 2 : 1);
+  if (auto reason = problem.refuse()) {
+    llvm::errs() << "error: " << *reason << "\n";
+    exit(1);
+  }
+  return problem;
+}
+
+static DenseSize makeDenseSize(const Sizes &sizes, const DenseProblem &problem) {
+  return {.m = sizes.get("m", 1),
+          .n = problem.columns,
+          .k = problem.k,
+          .columnWaves = sizes.get("gated") ? 2 : 1,
+          .columnMultiple = sizes.get("quantize") ? 128 : 8,
+          .canStage = !sizes.get("quantize") && !sizes.get("f32"),
+          .interleave = problem.interleave};
+}
+
+static EpilogueSpec makeDenseEpilogue(const Sizes &sizes, int64_t columns) {
+  EpilogueSpec spec = makeEpilogue(sizes, columns);
+  if (sizes.get("bias"))
+    spec.bias = {1, EpilogueSpec::Element::BFloat16};
+  return spec;
+}
+
+static int emitDense(mlir::ModuleOp module, const Sizes &sizes) {
+  DenseProblem problem = makeDenseProblem(sizes);
+  DenseTile tile;
+  if (sizes.get("m"))
+    tile = getDenseTiles(makeDenseSize(sizes, problem), 132).front();
+  tile.rows = sizes.get("rows", tile.rows);
+  tile.columns = sizes.get("columns", tile.columns);
+  tile.columnWaves = sizes.get("gated") ? 2 : 1;
+  tile.consumers = sizes.get("consumers", tile.consumers);
+  tile.stages = sizes.get("stages", tile.stages);
+  tile.staged = sizes.get("staged", tile.staged);
+  llvm::outs() << "// tile " << tile.rows << " x " << tile.columns << " consumers "
+               << tile.consumers << " stages " << tile.stages << " staged " << tile.staged << "\n";
+  LaunchShape shape = getLaunchShape(tile);
+  shape.earlyLaunch = sizes.get("early");
+  KernelFrame frame(module, "dense", /*numSlots=*/8, shape);
+  emitDenseMatmul(frame, problem, tile, makeDenseEpilogue(sizes, problem.columns));
+  return finish(frame);
+}
+
+static int emitDenseRing(mlir::ModuleOp module, const Sizes &sizes) {
+  DenseProblem problem = makeDenseProblem(sizes);
+  DenseSize size = makeDenseSize(sizes, problem);
+  DenseRingTile tile;
+  if (sizes.get("m"))
+    tile = getDenseRingTiles(size, 132).front();
+  tile.tokens = sizes.get("tokens", tile.tokens);
+  tile.rows = sizes.get("rows", tile.rows);
+  tile.consumers = sizes.get("consumers", tile.consumers);
+  tile.split = sizes.get("split", tile.split);
+  tile.boxes = sizes.get("boxes", tile.boxes);
+  tile.stages = sizes.get("stages", tile.stages);
+  tile.blocks = sizes.get("blocks", tile.blocks);
+  int64_t tiles = llvm::divideCeil(problem.columns, tile.rows) *
+                  llvm::divideCeil(sizes.get("m", 1), tile.tokens);
+  LaunchShape shape = getLaunchShape(tile);
+  shape.earlyLaunch = sizes.get("early");
+  llvm::outs() << "// tile " << tile.tokens << " x " << tile.rows << " consumers " << tile.consumers
+               << " split " << tile.split << " boxes " << tile.boxes << " stages " << tile.stages
+               << " blocks " << tile.blocks << "\n// grid "
+               << (shape.maxBlocks ? std::min(tiles, shape.maxBlocks) : tiles * tile.split) << "\n";
+  KernelFrame frame(module, "dense_ring", /*numSlots=*/8, shape);
+  emitDenseRing(frame, problem, tile, makeDenseEpilogue(sizes, problem.columns));
+  return finish(frame);
+}
+
+/// Slots: x, nothing, w, its scales, nothing, result.
+static int emitHead(mlir::ModuleOp module, const Sizes &sizes) {
+  HeadProblem problem;
+  problem.w = 2;
+  if (sizes.get("fp8"))
+    problem.scales = 3;
+  problem.heads = sizes.get("heads", 128);
+  problem.xColumns = sizes.get("x", 192);
+  problem.xOffset = sizes.get("x_offset");
+  problem.xRowBytes = 2 * problem.heads * problem.xColumns;
+  problem.weightRows = sizes.get("w", 256);
+  problem.weightOffset = sizes.get("w_offset");
+  problem.size = sizes.get("w_size", 128);
+  problem.weightColumns = sizes.get("w_columns", 512);
+  problem.transposed = sizes.get("transposed");
+  if (auto reason = problem.refuse()) {
+    llvm::errs() << "error: " << *reason << "\n";
+    return 1;
+  }
+  HeadTile tile = getHeadTiles(problem, sizes.get("m", 1)).front();
+  tile.tokens = sizes.get("tokens", tile.tokens);
+  tile.columns = sizes.get("columns", tile.columns);
+  llvm::outs() << "// tile " << tile.tokens << " x " << tile.columns << "\n// grid "
+               << getNumBlocks(tile, problem) << "\n";
+  LaunchShape shape = getLaunchShape(tile);
+  shape.earlyLaunch = sizes.get("early");
+  KernelFrame frame(module, "head", /*numSlots=*/8, shape);
+  emitHeadMatmul(frame, problem, tile, makeEpilogue(sizes, problem.heads * problem.getColumns()));
+  return finish(frame);
+}
+
 int main(int argc, char **argv) {
   StringRef name = argc > 1 ? argv[1] : "";
   Sizes sizes(argc, argv);
@@ -356,6 +472,15 @@ int main(int argc, char **argv) {
       mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
   if (name == "matmul") {
     if (int failed = emitMatmul(*module, sizes))
+      return failed;
+  } else if (name == "dense") {
+    if (int failed = emitDense(*module, sizes))
+      return failed;
+  } else if (name == "head") {
+    if (int failed = emitHead(*module, sizes))
+      return failed;
+  } else if (name == "dense_ring") {
+    if (int failed = emitDenseRing(*module, sizes))
       return failed;
   } else if (name == "streaming") {
     if (int failed = emitStreaming(*module, sizes))

@@ -146,7 +146,7 @@ void fenceProducts(Builder &b) { NVVM::WgmmaFenceAlignedOp::create(b); }
 void commitProducts(Builder &b) { NVVM::WgmmaGroupSyncAlignedOp::create(b); }
 
 Value multiply(Builder &b, Operand type, int64_t n, Value a, Value bOperand, Value sums,
-               bool accumulate) {
+               bool accumulate, bool byColumns) {
   MLIRContext *context = b.getContext();
   bool isByte = type == Operand::E4M3;
   auto element = isByte ? NVVM::WGMMATypes::e4m3 : NVVM::WGMMATypes::bf16;
@@ -160,7 +160,8 @@ Value multiply(Builder &b, Operand type, int64_t n, Value a, Value bOperand, Val
                                                               : NVVM::WGMMAScaleOut::zero),
              NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one),
              NVVM::WGMMAScaleInAttr::get(context, NVVM::WGMMAScaleIn::one),
-             NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::row),
+             NVVM::MMALayoutAttr::get(context,
+                                      byColumns ? NVVM::MMALayout::col : NVVM::MMALayout::row),
              NVVM::MMALayoutAttr::get(context, NVVM::MMALayout::col), NVVM::MMAIntOverflowAttr())
       .getResult();
 }

@@ -63,9 +63,10 @@ void fenceCopies(Builder &b);
 // Warpgroup matrix products.
 enum class Operand { E4M3, BFloat16 };
 void fenceProducts(Builder &b);
-/// d (+)= a * b for m64nNkK, K 32 bytes; descriptors i64, `sums` a struct of N / 2 f32.
+/// d (+)= a * b for m64nNkK, K 32 bytes; descriptors i64, `sums` a struct of N / 2 f32. `byColumns`
+/// (bf16 only): a's 64 rows, not its K, lie side by side.
 Value multiply(Builder &b, Operand type, int64_t n, Value a, Value bOperand, Value sums,
-               bool accumulate);
+               bool accumulate, bool byColumns = false);
 /// sums += a * b for m64nNk16 in bf16: `a` four registers of a lane, `bOperand` the descriptor of
 /// rows of N (not of K), `sums` N / 2 f32.
 Values multiplyRegisters(Builder &b, int64_t n, mlir::ValueRange a, Value bOperand,

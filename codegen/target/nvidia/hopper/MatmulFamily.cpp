@@ -69,7 +69,7 @@ class MatmulFamily : public WholeKernelEmitter {
 public:
   bool accepts(kern::KernelOp kernel) const override {
     MatmulKernel read;
-    return !hopper::readMatmul(kernel, read);
+    return !hopper::readMatmul(kernel, read) && !read.isDense;
   }
 
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {

@@ -23,6 +23,7 @@ public:
 
 private:
   Refusal readLinear(moe::LinearOp linear);
+  Refusal readBias(Value bias);
   Refusal readOp(Operation &op);
   Refusal readParts(Value gate, Value up);
   Refusal readAdd(moe::AddOp add);
@@ -56,6 +57,11 @@ static bool hasScheme(Type type, int64_t rows, int64_t columns) {
          scheme.getBlock() == ArrayRef<int64_t>{rows, columns};
 }
 
+static bool isBFloat16(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getElementType().isBF16();
+}
+
 Refusal Reader::read() {
   if (kernel.getHero() != kern::Hero::Matmul)
     return "its hero is no matrix product";
@@ -71,21 +77,20 @@ Refusal Reader::read() {
   into.numSlots = slots.size();
   if (auto refusal = readYields())
     return refusal;
-  return into.problem.refuse();
+  return into.isDense ? std::nullopt : into.problem.refuse();
 }
 
 Refusal Reader::readLinear(moe::LinearOp op) {
   if (linear)
     return "it has two products";
-  if (op.getBias())
-    return "its product has a bias";
   linear = op;
   last = op.getResult();
   auto x = dyn_cast<BlockArgument>(op.getX()), w = dyn_cast<BlockArgument>(op.getWeight());
   if (!x || !w)
     return "what feeds its product is computed in the kernel";
-  if (!hasScheme(x.getType(), 1, 128) || !hasScheme(w.getType(), 128, 128))
-    return "its operands are not E4M3 with f32 scales per 1x128 and 128x128";
+  into.isDense = isBFloat16(x.getType()) && isBFloat16(w.getType());
+  if (!into.isDense && (!hasScheme(x.getType(), 1, 128) || !hasScheme(w.getType(), 128, 128)))
+    return "its operands are neither bf16 nor E4M3 with f32 scales per 1x128 and 128x128";
   auto [dim, multiplier] = codegen::getRows(kernel);
   if (dim == kern::Dim::One)
     return "its row count is static";
@@ -102,6 +107,18 @@ Refusal Reader::readLinear(moe::LinearOp op) {
   if (kernel.getRowStrides()[x.getArgNumber()] != problem.k)
     return "x is a view of some columns";
   into.epilogue.columns = problem.columns;
+  return op.getBias() ? readBias(op.getBias()) : std::nullopt;
+}
+
+Refusal Reader::readBias(Value bias) {
+  auto argument = dyn_cast<BlockArgument>(bias);
+  if (!argument)
+    return "its bias is computed in the kernel";
+  auto type = getElementTypeOrSelf(bias.getType());
+  if (!type.isF32() && !type.isBF16())
+    return "its bias is neither f32 nor bf16";
+  into.epilogue.bias = {getSlot(argument.getArgNumber()),
+                        type.isF32() ? Element::Float32 : Element::BFloat16};
   return std::nullopt;
 }
 
@@ -123,12 +140,14 @@ Refusal Reader::readOp(Operation &op) {
     return readAdd(add);
   if (auto quantize = dyn_cast<moe::QuantizeOp>(op))
     return readQuantize(quantize);
-  return (op.getName().getStringRef() + " cannot follow an FP8 product").str();
+  return (op.getName().getStringRef() + " cannot follow a product").str();
 }
 
 /// Gates are the first half of the product's columns, or lie in turn with what they gate.
 Refusal Reader::readParts(Value gate, Value up) {
   auto &problem = into.problem;
+  if (into.epilogue.bias)
+    return "gates have a bias";
   into.epilogue.gated = true;
   problem.columns = into.epilogue.columns = problem.weightRows / 2;
   if (auto parts = gate.getDefiningOp<moe::DeinterleaveOp>()) {

@@ -1,4 +1,4 @@
-// From a kernel's body to what the FP8 products of this folder compute, or why they cannot.
+// From a kernel's body to what the products of this folder compute, or why they cannot.
 #pragma once
 
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
@@ -10,13 +10,14 @@
 namespace moec::hopper {
 
 struct MatmulKernel {
-  BlockScaledProblem problem;
+  BlockScaledProblem problem; // of bf16: without scales, codes being values
+  bool isDense = false;       // x and weight are bf16
   EpilogueSpec epilogue;
   unsigned numSlots = 0;
 };
 
-/// Fills `into` from the body of `kernel`, a moe.linear of E4M3 [1, 128] by E4M3 [128, 128]
-/// followed by
+/// Fills `into` from the body of `kernel`, a moe.linear of E4M3 [1, 128] by E4M3 [128, 128],
+/// or of bf16 by bf16, followed by
 ///   moe.slice, moe.slice | moe.deinterleave, then moe.swiglu   of gates and what they gate,
 ///   moe.add                                                    of arguments,
 ///   moe.quantize [1, 128]                                      of the last value,

@@ -58,20 +58,18 @@ TileEpilogue::Pair TileEpilogue::compute(const Int &row, const Int &column,
                                          llvm::ArrayRef<Pair> sums) const {
   Builder &b = frame->b;
   Pair pair = sums[0];
+  auto add = [&](const Pair &other) {
+    for (int64_t e : {0, 1})
+      pair[e] = addFloat(b, pair[e], other[e]);
+  };
+  if (spec.bias)
+    add(loadPair(frame->getSlot(spec.bias->slot), spec.bias->element, column, /*constant=*/true));
   if (spec.gated)
     for (int64_t e : {0, 1})
       pair[e] = swiglu(b, pair[e], sums[1][e]);
-  for (const auto &addend : spec.addends) {
-    Values other;
-    if (addend.element == Element::Float32) {
-      other = getElements(b, loadAddend(addend, row, column));
-    } else {
-      Value packed = loadAddend(addend, row, column);
-      other = {unpackBFloat16(b, packed, 0), unpackBFloat16(b, packed, 1)};
-    }
-    for (int64_t e : {0, 1})
-      pair[e] = addFloat(b, pair[e], other[e]);
-  }
+  for (const auto &addend : spec.addends)
+    add(loadPair(frame->getSlot(addend.slot).at(row, addend.rowBytes), addend.element, column,
+                 /*constant=*/false));
   return pair;
 }
 
@@ -82,7 +80,7 @@ TileEpilogue::Pair TileEpilogue::compute(const Fragment &fragment, const Int &ro
   for (int64_t wave = 0; wave < fragment.tile.columnWaves; ++wave)
     sums.push_back(
         {fragment.get(rowWave, wave, block, half, 0), fragment.get(rowWave, wave, block, half, 1)});
-  if (spec.addends.empty())
+  if (spec.addends.empty() && !spec.bias)
     return compute(row, fragment.column, sums);
   Int column = fragment.column + 8 * block + (fragment.lane & 3) * 2;
   return compute(row, min(column, Int(frame->b, spec.columns - 2)), sums);
@@ -100,13 +98,16 @@ void TileEpilogue::emitPair(const Int &row, const Int &column, llvm::ArrayRef<Pa
   }
 }
 
-Value TileEpilogue::loadAddend(const EpilogueSpec::Matrix &matrix, const Int &row,
-                               const Int &column) const {
+TileEpilogue::Pair TileEpilogue::loadPair(const Global &line, Element element, const Int &column,
+                                          bool constant) const {
   Builder &b = frame->b;
-  bool isFloat = matrix.element == Element::Float32;
-  Global from = frame->getSlot(matrix.slot).at(row, matrix.rowBytes) + column * (isFloat ? 4 : 2);
-  mlir::Type type = isFloat ? mlir::Type(mlir::VectorType::get(2, b.getF32Type())) : b.getI32Type();
-  return load(from, type, isFloat ? 8 : 4);
+  if (element == Element::Float32) {
+    Values both = getElements(
+        b, load(line + column * 4, mlir::VectorType::get(2, b.getF32Type()), 8, constant));
+    return {both[0], both[1]};
+  }
+  Value packed = load(line + column * 2, b.getI32Type(), 4, constant);
+  return {unpackBFloat16(b, packed, 0), unpackBFloat16(b, packed, 1)};
 }
 
 //===----------------------------------------------------------------------===//

@@ -36,13 +36,18 @@ struct EpilogueSpec {
     Element element;
     int64_t rowBytes;
   };
+  struct Vector {
+    unsigned slot;
+    Element element;
+  };
   struct Quantized {
     unsigned codes, scales;        // slots
     int64_t codeBytes, scaleBytes; // of a row
   };
 
   int64_t columns = 0;
-  bool gated = false; // silu(first wave) * second wave
+  std::optional<Vector> bias; // added to the product, which is not gated
+  bool gated = false;         // silu(first wave) * second wave
   llvm::SmallVector<Matrix, 1> addends;
   llvm::SmallVector<Matrix, 1> stores;
   std::optional<Quantized> quantized; // E4M3 with a scale per 128 columns: max(amax, 1e-4) / 448
@@ -67,7 +72,9 @@ private:
   Pair compute(const Int &row, const Int &column, llvm::ArrayRef<Pair> sums) const;
   Pair compute(const Fragment &fragment, const Int &row, int64_t rowWave, int64_t block,
                int64_t half) const;
-  Value loadAddend(const EpilogueSpec::Matrix &matrix, const Int &row, const Int &column) const;
+  /// f32.
+  Pair loadPair(const Global &line, EpilogueSpec::Element element, const Int &column,
+                bool constant) const;
   void emitRow(const Fragment &fragment, int64_t rowWave, int64_t half,
                llvm::ArrayRef<Pair> row) const;
   void storeFloats(const Fragment &fragment, const EpilogueSpec::Matrix &to, const Int &row,

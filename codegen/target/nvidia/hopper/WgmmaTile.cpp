@@ -16,13 +16,21 @@ Value WgmmaTile::describe(const Shared &place) const {
   return arith::AddIOp::create(*b, toWide(place.getAddress() >> 4), makeWide(*b, kLayout));
 }
 
-Value WgmmaTile::add(Value descriptor, int64_t units) const {
+Value WgmmaTile::skip(Value descriptor, int64_t units) const {
   return units ? arith::AddIOp::create(*b, descriptor, makeWide(*b, units)).getResult()
                : descriptor;
 }
 
 Value WgmmaTile::skipRows(Value descriptor, int64_t rows) const {
-  return add(descriptor, rows * kRowBytes / 16);
+  return skip(descriptor, rows * kRowBytes / 16);
+}
+
+Value WgmmaTile::multiplyAll(Value x, Value w, Value sums, bool isFirst) const {
+  int64_t xStep = byColumns ? 16 * kRowBytes / 16 : 2; // 16 rows, or 32 bytes of each
+  for (int64_t step = 0; step < 4; ++step)
+    sums = multiply(*b, type, columns, skip(x, xStep * step), skip(w, 2 * step), sums,
+                    !isFirst || step != 0, byColumns);
+  return sums;
 }
 
 Value WgmmaTile::start(Value x, Value w, ValueRange before) const {
@@ -34,10 +42,13 @@ Value WgmmaTile::start(Value x, Value w, ValueRange before) const {
   } else {
     sums = makeStruct(*b, before);
   }
-  for (int64_t step = 0; step < 4; ++step) // of 32 bytes
-    sums = multiply(*b, type, columns, add(x, 2 * step), add(w, 2 * step), sums, step != 0);
+  sums = multiplyAll(x, w, sums, /*isFirst=*/true);
   commitProducts(*b);
   return sums;
+}
+
+Value WgmmaTile::add(Value x, Value w, Value sums) const {
+  return multiplyAll(x, w, sums, /*isFirst=*/false);
 }
 
 Values WgmmaTile::wait(Value sums, unsigned pending) const {

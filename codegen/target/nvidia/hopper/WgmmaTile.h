@@ -12,7 +12,9 @@ namespace moec::hopper {
 
 class WgmmaTile {
 public:
-  WgmmaTile(Builder &b, Operand type, int64_t columns) : b(&b), type(type), columns(columns) {}
+  /// `byColumns` (bf16 only): the box of x has K as its 64 rows, and the product's rows as columns.
+  WgmmaTile(Builder &b, Operand type, int64_t columns, bool byColumns = false)
+      : b(&b), type(type), columns(columns), byColumns(byColumns) {}
 
   static constexpr int64_t kRows = 64, kRowBytes = 128;
 
@@ -24,15 +26,20 @@ public:
   /// Starts sums = x * w over 128 bytes of K. `before` are values of the same registers (results of
   /// an earlier wait), so that the products use them again; empty: new ones.
   Value start(Value x, Value w, mlir::ValueRange before) const;
+  /// The same onto `sums` (a struct, in flight or not), which return in flight. Between
+  /// fenceProducts and commitProducts.
+  Value add(Value x, Value w, Value sums) const;
   /// The sums, once at most `pending` later groups are unfinished.
   Values wait(Value sums, unsigned pending = 0) const;
 
 private:
-  Value add(Value descriptor, int64_t units) const; // of 16 bytes
+  Value skip(Value descriptor, int64_t units) const; // of 16 bytes
+  Value multiplyAll(Value x, Value w, Value sums, bool isFirst) const;
 
   Builder *b;
   Operand type;
   int64_t columns;
+  bool byColumns;
 };
 
 } // namespace moec::hopper

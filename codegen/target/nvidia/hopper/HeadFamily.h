@@ -1,0 +1,10 @@
+// Products by head of Hopper as a family of whole kernels that a target asks.
+#pragma once
+
+#include "codegen/target/gpu/WholeKernel.h"
+
+namespace moec::codegen {
+
+const WholeKernelEmitter &getHopperHeadEmitter();
+
+} // namespace moec::codegen

@@ -1,0 +1,13 @@
+// E4M3 codes as the bf16 values that they stand for: exact, and with neither tables nor conversions
+// by way of f32.
+#pragma once
+
+#include "codegen/target/nvidia/hopper/Memory.h"
+
+namespace moec::hopper {
+
+/// Four codes (i32, the first in the low byte) as two i32 of two bf16 each, the first in the low
+/// half. NaNs are not told apart.
+Values widenE4M3(Builder &b, Value codes);
+
+} // namespace moec::hopper
