@@ -61,13 +61,15 @@ double moec::hopper::estimateCost(const DenseTile &tile, const DenseSize &size, 
   double finish = sums / 32768 * (tile.staged ? 1.2 : 2);
   double compute = turns * (blocks * std::max({own, shared, products}) + finish);
   double memory = 2 * (double(size.n * size.columnWaves) + double(size.m)) * size.k / 2.85e6;
+  // Other tiles of rows find the weight in the second cache, or do not.
+  memory *= 1 + 0.04 * std::min(4.0, double(llvm::divideCeil(size.m, tile.rows) - 1));
   return std::max(compute, memory) + 2.5;
 }
 
 llvm::SmallVector<DenseTile> moec::hopper::getDenseTiles(const DenseSize &size, int64_t workers) {
   llvm::SmallVector<std::pair<double, DenseTile>> scored;
   for (int64_t rows : {64, 128, 256})
-    for (int64_t columns : {32, 64, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256}) {
+    for (int64_t columns = 32; columns <= 256; columns += columns < 128 ? 8 : 16) {
       // A quantization block is a tile's width.
       if ((size.columnMultiple > 8 && columns != size.columnMultiple) ||
           (size.interleave && size.interleave % columns))

@@ -30,9 +30,15 @@ static int64_t getGatheredBytes(const DenseRingTile &tile, int64_t columnWaves) 
   return (tile.split - 1) * tile.getSums(columnWaves) * 128 * tile.consumers * 4;
 }
 
+/// A cluster's blocks have one tile each: its sums take the ring's place, once nothing comes any
+/// more.
+static bool reusesRing(const DenseRingTile &tile) { return tile.split > 1; }
+
 int64_t DenseRingTile::getSharedBytes(int64_t columnWaves) const {
   constexpr int64_t kBarriers = 1024 + 512; // and alignment
-  return stages * getStageBytes(columnWaves) + tokens * getWidth(*this, columnWaves) * 4 +
+  int64_t ring = stages * getStageBytes(columnWaves);
+  int64_t finished = tokens * getWidth(*this, columnWaves) * 4;
+  return (reusesRing(*this) ? std::max(ring, finished) : ring + finished) +
          getGatheredBytes(*this, columnWaves) + kBarriers;
 }
 
@@ -70,15 +76,17 @@ double moec::hopper::estimateCost(const DenseRingTile &tile, const DenseSize &si
       3.12e6 * std::pow(std::min(1.0, busy * ring / 24e6), 0.07) * std::pow(0.95, tile.blocks - 1);
   double memory = 2 * (double(size.n) * waves + double(size.m)) * size.k / rate;
   // Weights that another tile of tokens reads too come out of the second cache, or do not.
-  memory *= 1 + 0.04 * double(llvm::divideCeil(size.m, tile.tokens) - 1);
+  double again = double(llvm::divideCeil(size.m, tile.tokens) - 1);
+  memory *= 1 + 0.04 * again;
   // Blocks of a launch are dealt out to multiprocessors before any gets a second one.
   double together = std::min<double>(std::ceil(busy / double(workers)), tile.blocks);
   double share = std::ceil(tiles / double(workers)); // tiles of a multiprocessor
   double copies = 0.9 + share * steps * perStage / std::min(95e3, ring * together / 1.65);
   double products = share * steps * tile.boxes * tile.rows * waves * tile.tokens * 128 / 4.6e6;
   double finish = 0.004 * double(tile.tokens * tile.rows) * share / 64;
+  double gather = double(tile.split - 1) * (0.05 + 0.008 * double(tile.tokens * tile.rows) / 64);
   double most = std::max({memory, copies, products});
-  return most + 0.1 * std::min(memory, copies) + finish + 1.1 + 0.05 * double(tile.split - 1);
+  return most + 0.1 * std::min(memory, copies) + finish + gather + 1.1 + 0.4 * std::min(again, 1.0);
 }
 
 /// As many buffers as fit.
@@ -99,7 +107,7 @@ llvm::SmallVector<DenseRingTile> moec::hopper::getDenseRingTiles(const DenseSize
   llvm::SmallVector<std::pair<double, DenseRingTile>> scored;
   if (size.m > 256 || size.columnMultiple > 8)
     return {};
-  for (int64_t tokens : {8, 16, 32, 64, 128})
+  for (int64_t tokens : {8, 16, 32, 64, 128, 256})
     for (int64_t rows : {64, 128})
       for (int64_t split : {1, 2, 4, 8})
         for (int64_t blocks : {1, 2}) {
@@ -134,8 +142,11 @@ public:
         epilogue(frame, spec, MatmulTile(), problem.getRows()), waves(spec.gated ? 2 : 1),
         steps(llvm::divideCeil(problem.k, tile.boxes * DenseProblem::kBlock)),
         perBlock(llvm::divideCeil(steps, tile.split)), width(getWidth(tile, waves)),
-        ring(frame, tile.stages, tile.getStageBytes(waves)),
-        finished(frame.allocate(tile.tokens * width * 4, 16)) {
+        ring(frame, tile.stages, tile.getStageBytes(waves)) {
+    if (reusesRing(tile))
+      finished = ring.getBuffer(ring.getUserStart());
+    else
+      finished = frame.allocate(tile.tokens * width * 4, 16);
     if (tile.split > 1) {
       gathered = frame.allocate(getGatheredBytes(tile, waves), 16);
       arrived = frame.allocate(8, 8);
