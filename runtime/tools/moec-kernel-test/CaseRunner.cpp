@@ -223,22 +223,31 @@ CaseResult CaseRunner::check(const Case &c) {
 
 namespace {
 
+/// How often a case's buffers lie in memory.
+struct Copies {
+  uint64_t weights = 1;
+  uint64_t caches = 1; // used by turns
+};
+
 /// A case's launches many times over. Copy k of weight i has index
-/// i + k * weights in the arguments.
+/// i + k * weights in the arguments, copy k of a cache index layer + k * layers.
 class Chain {
 public:
-  Chain(const Case &c, uint32_t weightCount, uint64_t copies) {
+  Chain(const Case &c, uint32_t weightCount, uint32_t layers, const Copies &copies) {
     fb::ProgramT chain, once;
     c.program->UnPackTo(&once);
     c.program->UnPackTo(&chain);
     chain.launches.clear();
-    for (uint64_t copy = 0; copy < copies; ++copy)
+    for (uint64_t copy = 0; copy < copies.weights; ++copy)
       for (const auto &launch : once.launches) {
         chain.launches.push_back(std::make_unique<fb::LaunchT>(*launch));
         for (fb::Arg &arg : chain.launches.back()->args)
           if (arg.kind() == fb::ArgKind::Weight)
             arg = fb::Arg(arg.kind(), uint32_t(arg.index() + copy * weightCount), arg.offset(),
                           arg.bytes());
+          else if (arg.kind() == fb::ArgKind::Cache)
+            arg = fb::Arg(arg.kind(), uint32_t(arg.index() + copy % copies.caches * layers),
+                          arg.offset(), arg.bytes());
       }
     builder.Finish(fb::Program::Pack(builder, &chain));
   }
@@ -264,6 +273,23 @@ double secondsOf(Device &device, BoundProgram &program, const Dims &dims, const 
 
 } // namespace
 
+/// Copy k of a cache is that of layer + k * layers.
+void CaseRunner::copyCaches(Buffers &buffers, uint32_t layers, uint64_t copies) {
+  if (copies < 2)
+    return;
+  std::map<uint32_t, DeviceBuffer> more;
+  for (const auto &[layer, cache] : buffers.caches) {
+    std::vector<uint8_t> content(cache.bytes());
+    device.copyOut(content.data(), cache.data(), content.size());
+    for (uint64_t copy = 1; copy < copies; ++copy) {
+      DeviceBuffer &buffer = more[uint32_t(layer + copy * layers)];
+      buffer = DeviceBuffer(device, content.size(), "copies of a case's cache");
+      device.copyIn(buffer.data(), content.data(), content.size());
+    }
+  }
+  buffers.caches.merge(more);
+}
+
 double CaseRunner::time(const Case &c) {
   uint32_t weightCount = bundle.manifest().weights()->size();
   std::map<uint32_t, uint64_t> used; // weights that the launches read, and their bytes
@@ -272,20 +298,29 @@ double CaseRunner::time(const Case &c) {
     for (const fb::Arg *arg : *launch->args())
       if (arg->kind() == fb::ArgKind::Weight && !used.count(arg->index()))
         bytes += used[arg->index()] = bundle.manifest().weights()->Get(arg->index())->bytes();
-  uint64_t copies = std::clamp<uint64_t>((kChainBytes + bytes - 1) / bytes, 2, kMaxCopies);
+  Buffers buffers(device, bundle, c);
+  uint64_t cached = 0; // bytes of caches
+  for (const auto &[layer, cache] : buffers.caches)
+    cached += cache.bytes();
+  bytes += cached;
+  Copies copies;
+  copies.weights = std::clamp<uint64_t>((kChainBytes + bytes - 1) / bytes, 2, kMaxCopies);
+  if (cached < kChainBytes) // else one cache is more than what is kept of it
+    copies.caches = copies.weights;
   std::map<uint32_t, DeviceBuffer> more;
   for (auto [index, size] : used) {
     std::vector<uint8_t> content(size);
     device.copyOut(content.data(), weights[index], size);
-    for (uint64_t copy = 1; copy < copies; ++copy) {
+    for (uint64_t copy = 1; copy < copies.weights; ++copy) {
       DeviceBuffer &buffer = more[uint32_t(index + copy * weightCount)];
       buffer = DeviceBuffer(device, size, "copies of a case's weights");
       device.copyIn(buffer.data(), content.data(), size);
     }
   }
-  Buffers buffers(device, bundle, c);
   fill(c, buffers);
-  Chain chain(c, weightCount, copies);
+  uint32_t layers = bundle.manifest().cache()->layers();
+  copyCaches(buffers, layers, copies.caches);
+  Chain chain(c, weightCount, layers, copies);
   auto view = [&](const fb::Arg &arg) {
     if (arg.kind() != fb::ArgKind::Weight)
       return buffers.view(arg);
@@ -300,7 +335,7 @@ double CaseRunner::time(const Case &c) {
   for (int i = 0; i < kMeasurements; ++i)
     seconds.push_back(secondsOf(device, *bound, c.dims, buffers.arena.data(), runs));
   std::sort(seconds.begin(), seconds.end());
-  return seconds[kMeasurements / 2] / (double(runs) * double(copies));
+  return seconds[kMeasurements / 2] / (double(runs) * double(copies.weights));
 }
 
 } // namespace moec::rt

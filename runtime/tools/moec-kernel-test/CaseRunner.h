@@ -27,6 +27,7 @@ public:
 private:
   struct Buffers;
   void fill(const Case &c, Buffers &buffers);
+  void copyCaches(Buffers &buffers, uint32_t layers, uint64_t copies);
   void run(const fb::Program &program, const Case &c, Buffers &buffers);
   std::vector<double> expectedOf(const CaseOutput &output);
   void compare(const CaseOutput &output, const std::vector<double> &expected, Buffers &buffers,

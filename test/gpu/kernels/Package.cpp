@@ -50,8 +50,16 @@ private:
   void addKernel(const codegen::NvidiaKernel &kernel, uint32_t image);
   uint32_t addWeight(const std::string &name, const PackageSlot &slot,
                      const std::vector<uint8_t> &bytes);
-  fb::Arg addSlot(const PackageSlot &slot, const std::string &name, fb::ProgramT &program,
-                  json::Array &inputs, json::Array &outputs);
+  /// A case while it is made.
+  struct Making {
+    fb::ProgramT places; // counts the arena
+    uint32_t caches = 0;
+    json::Array inputs, outputs;
+  };
+  fb::Arg addSlot(const PackageSlot &slot, const std::string &name, bool isOpen, Making &making);
+  json::Object makeOutput(const PackageSlot &slot, const std::string &name, json::Object place);
+  /// Whether a tensor map leaves a slot's outermost size to the cache that is passed.
+  bool isOpen(llvm::StringRef kernel, unsigned slot);
   void addProgram(const std::string &name, const PackageCase &made, const PackageLaunch &launch,
                   uint64_t arenaBytes, std::vector<fb::Arg> args);
   void addEntry(const std::string &name, std::unique_ptr<fb::ProgramT> program);
@@ -154,25 +162,20 @@ uint32_t Package::addWeight(const std::string &name, const PackageSlot &slot,
   return manifest.weights.size() - 1;
 }
 
-fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, fb::ProgramT &program,
-                         json::Array &inputs, json::Array &outputs) {
-  if (slot.isCounters)
-    return fb::Arg(fb::ArgKind::Counters, 0, 0, slot.bytes);
-  bool hasInput = !slot.input.empty() || slot.fill;
-  if (hasInput && !slot.isWritten)
-    return fb::Arg(fb::ArgKind::Weight, addWeight(name, slot, slot.input), 0, slot.bytes);
-  uint64_t at = program.arena_bytes;
-  program.arena_bytes = (at + slot.bytes + 255) / 256 * 256;
-  if (hasInput) {
-    addWeight(name + ".before", slot, slot.input);
-    inputs.push_back(json::Object{{"weight", name + ".before"}, {"arena", at}});
-  }
-  fb::Arg arg(fb::ArgKind::Arena, 0, at, slot.bytes);
-  if (!slot.isWritten)
-    return arg;
+bool Package::isOpen(llvm::StringRef kernel, unsigned slot) {
+  for (const auto &map : manifest.kernels[kernels.at(kernel)]->tensor_maps)
+    if (map->slot == slot && !map->sizes.back().multiplier() && !map->sizes.back().addend())
+      return true;
+  return false;
+}
+
+/// What must be at `place` in the end.
+json::Object Package::makeOutput(const PackageSlot &slot, const std::string &name,
+                                 json::Object place) {
   fb::DType type = getType(slot.type);
-  json::Object output{
-      {"arena", at}, {"dtype", fb::EnumNameDType(type)}, {"count", slot.bytes / getBytes(type)}};
+  json::Object output = std::move(place);
+  output["dtype"] = fb::EnumNameDType(type);
+  output["count"] = slot.bytes / getBytes(type);
   if (!slot.expected.empty()) {
     addWeight(name, slot, slot.expected);
     output["expected"] = name;
@@ -185,7 +188,35 @@ fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, fb::P
     output["l2"] = slot.tolerance;
     output["max"] = isCoarse ? 0.5 : 100 * slot.tolerance;
   }
-  outputs.push_back(std::move(output));
+  return output;
+}
+
+/// A slot whose length is `isOpen` is a cache; other caches are as good as weights.
+fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, bool isOpen,
+                         Making &making) {
+  if (slot.isCounters)
+    return fb::Arg(fb::ArgKind::Counters, 0, 0, slot.bytes);
+  bool hasInput = !slot.input.empty() || slot.fill;
+  if (hasInput && !slot.isWritten && !isOpen)
+    return fb::Arg(fb::ArgKind::Weight, addWeight(name, slot, slot.input), 0, slot.bytes);
+  fb::Arg arg(fb::ArgKind::Cache, making.caches, 0, 0);
+  json::Object place{{"cache", making.caches}};
+  if (isOpen) {
+    manifest.cache->layers = std::max(manifest.cache->layers, ++making.caches);
+  } else {
+    uint64_t at = making.places.arena_bytes;
+    making.places.arena_bytes = (at + slot.bytes + 255) / 256 * 256;
+    arg = fb::Arg(fb::ArgKind::Arena, 0, at, slot.bytes);
+    place = json::Object{{"arena", at}};
+  }
+  if (hasInput) {
+    addWeight(name + ".before", slot, slot.input);
+    json::Object input = place;
+    input["weight"] = name + ".before";
+    making.inputs.push_back(std::move(input));
+  }
+  if (slot.isWritten)
+    making.outputs.push_back(makeOutput(slot, name, std::move(place)));
   return arg;
 }
 
@@ -211,22 +242,23 @@ void Package::addProgram(const std::string &name, const PackageCase &made,
 
 void Package::addCase(const PackageCase &made) {
   std::string entry = "case" + std::to_string(cases.size());
-  json::Array inputs, outputs;
-  fb::ProgramT places; // counts the arena
+  Making making;
   std::vector<fb::Arg> args, shared;
   for (auto [i, slot] : llvm::enumerate(made.slots)) {
-    args.push_back(addSlot(slot, entry + ".slot" + std::to_string(i), places, inputs, outputs));
-    if (args.back().kind() == fb::ArgKind::Weight || slot.isWritten)
+    args.push_back(
+        addSlot(slot, entry + ".slot" + std::to_string(i), isOpen(made.launch.kernel, i), making));
+    bool isScratch = slot.isCounters || (slot.input.empty() && !slot.fill && !slot.isWritten);
+    if (!isScratch)
       shared.push_back(args.back());
   }
-  addProgram(entry, made, made.launch, places.arena_bytes, args);
+  addProgram(entry, made, made.launch, making.places.arena_bytes, args);
   json::Object object{{"name", made.name},
                       {"entry", entry},
                       {"dims", json::Array(made.dims)},
-                      {"inputs", std::move(inputs)},
-                      {"outputs", std::move(outputs)}};
+                      {"inputs", std::move(making.inputs)},
+                      {"outputs", std::move(making.outputs)}};
   if (!made.reference.kernel.empty()) {
-    addProgram(entry + ".reference", made, made.reference, places.arena_bytes, shared);
+    addProgram(entry + ".reference", made, made.reference, making.places.arena_bytes, shared);
     object["reference"] = entry + ".reference";
   }
   cases.push_back(std::move(object));
