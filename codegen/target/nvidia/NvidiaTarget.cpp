@@ -2,6 +2,7 @@
 
 #include "codegen/target/nvidia/hopper/DenseFamily.h"
 #include "codegen/target/nvidia/hopper/HeadFamily.h"
+#include "codegen/target/nvidia/hopper/LatentFamily.h"
 #include "codegen/target/nvidia/hopper/MatmulFamily.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -14,7 +15,8 @@ static bool isHopper(const Chip &chip) { return chip.name == "sm_90a"; }
 
 ArrayRef<const WholeKernelEmitter *> NvidiaTarget::getWholeKernelEmitters() const {
   static const WholeKernelEmitter *const families[] = {
-      &getHopperMatmulEmitter(), &getHopperDenseEmitter(), &getHopperHeadEmitter()};
+      &getHopperMatmulEmitter(), &getHopperDenseEmitter(), &getHopperHeadEmitter(),
+      &getHopperLatentEmitter()};
   return isHopper(chip) ? ArrayRef(families) : ArrayRef<const WholeKernelEmitter *>();
 }
 

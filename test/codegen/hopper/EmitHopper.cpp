@@ -5,6 +5,7 @@
 //   launch emit-hopper matmul n=2112 k=7168 rows=128 columns=192 ... emit-hopper streaming n=2112
 //   k=7168 rows=16 k_warps=28 ...
 //
+//   emit-hopper latent heads=128 tokens=2 ...
 //   emit-hopper dense n=3584 k=3584 rows=128 columns=256 ...
 //   emit-hopper dense_ring n=3584 k=3584 tokens=8 rows=64 split=2 ...
 //   emit-hopper head heads=128 x=192 w=256 w_size=128 w_columns=512 transposed=1 fp8=1 ...
@@ -15,6 +16,7 @@
 #include "codegen/target/nvidia/hopper/DenseMatmul.h"
 #include "codegen/target/nvidia/hopper/DenseRing.h"
 #include "codegen/target/nvidia/hopper/HeadMatmul.h"
+#include "codegen/target/nvidia/hopper/LatentAttention.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
 #include "codegen/target/nvidia/hopper/QuadShuffle.h"
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
@@ -462,6 +464,30 @@ static int emitHead(mlir::ModuleOp module, const Sizes &sizes) {
   return finish(frame);
 }
 
+/// Slots as in LatentProblem::Slots.
+static int emitLatent(mlir::ModuleOp module, const Sizes &sizes) {
+  LatentProblem problem;
+  problem.heads = sizes.get("heads", 128);
+  problem.queryColumns = sizes.get("query", 192);
+  problem.page = sizes.get("page", 64);
+  problem.scale = 0.1352;
+  problem.latentStride = 2 * problem.heads * LatentProblem::kLatent;
+  problem.queryStride = 2 * problem.heads * problem.queryColumns;
+  problem.floatResult = sizes.get("f32");
+  if (auto reason = problem.refuse()) {
+    llvm::errs() << "error: " << *reason << "\n";
+    return 1;
+  }
+  LatentTile tile{sizes.get("tokens", 1), sizes.get("workers", 132)};
+  LatentSizes split(problem, tile);
+  llvm::outs() << "// scratch " << split.getScratchBytes() << " counters " << split.getCounters()
+               << " parts " << split.parts << " workers " << split.workers << " pieces "
+               << split.limits.mostPieces << "\n";
+  KernelFrame frame(module, "latent", /*numSlots=*/9, getLaunchShape(problem, tile));
+  emitLatentAttention(frame, problem, tile);
+  return finish(frame);
+}
+
 int main(int argc, char **argv) {
   StringRef name = argc > 1 ? argv[1] : "";
   Sizes sizes(argc, argv);
@@ -484,6 +510,9 @@ int main(int argc, char **argv) {
       return failed;
   } else if (name == "streaming") {
     if (int failed = emitStreaming(*module, sizes))
+      return failed;
+  } else if (name == "latent") {
+    if (int failed = emitLatent(*module, sizes))
       return failed;
   } else if (!emitBlock(name, *module)) {
     llvm::errs() << "error: no block named '" << name << "'\n";

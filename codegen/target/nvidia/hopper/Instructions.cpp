@@ -23,16 +23,34 @@ Int getBlock(Builder &b) { return readRegister<NVVM::BlockIdXOp>(b); }
 Int getNumBlocks(Builder &b) { return readRegister<NVVM::GridDimXOp>(b); }
 Int getClusterRank(Builder &b) { return readRegister<NVVM::BlockInClusterIdXOp>(b); }
 
-static Value shuffle(Builder &b, Value value, int64_t lane, NVVM::ShflKind kind) {
-  return NVVM::ShflOp::create(b, value.getType(), Int(b, -1).value, value, Int(b, lane).value,
-                              Int(b, 31).value, kind, /*return_value_and_is_valid=*/UnitAttr())
+static Value shuffle(Builder &b, Value value, const Int &lane, NVVM::ShflKind kind,
+                     int64_t clamp = 31) {
+  return NVVM::ShflOp::create(b, value.getType(), Int(b, -1).value, value, lane.value,
+                              Int(b, clamp).value, kind, /*return_value_and_is_valid=*/UnitAttr())
       .getResult();
 }
-Int broadcast(const Int &value, int64_t lane) {
+Int broadcast(const Int &value, int64_t lane) { return shuffleFrom(value, Int(*value.b, lane)); }
+Value shuffleXor(Builder &b, Value value, int64_t mask) {
+  return shuffle(b, value, Int(b, mask), NVVM::ShflKind::bfly);
+}
+Int shuffleUp(const Int &value, int64_t distance) {
+  Builder &b = *value.b;
+  return Int(b, shuffle(b, value.value, Int(b, distance), NVVM::ShflKind::up, /*clamp=*/0));
+}
+Int shuffleFrom(const Int &value, const Int &lane) {
   return Int(*value.b, shuffle(*value.b, value.value, lane, NVVM::ShflKind::idx));
 }
-Value shuffleXor(Builder &b, Value value, int64_t mask) {
-  return shuffle(b, value, mask, NVVM::ShflKind::bfly);
+
+static Value vote(const Bool &condition, Type type, NVVM::VoteSyncKind kind) {
+  Builder &b = *condition.b;
+  return NVVM::VoteSyncOp::create(b, type, Int(b, -1).value, condition.value, kind).getResult();
+}
+Int ballot(const Bool &condition) {
+  Builder &b = *condition.b;
+  return Int(b, vote(condition, b.getI32Type(), NVVM::VoteSyncKind::ballot));
+}
+Bool anyLane(const Bool &condition) {
+  return {condition.b, vote(condition, condition.b->getI1Type(), NVVM::VoteSyncKind::any)};
 }
 void syncWarp(Builder &b) { NVVM::SyncWarpOp::create(b, Int(b, -1).value); }
 
@@ -61,12 +79,19 @@ void arriveExpecting(const Shared &barrier, const Int &bytes) {
                                          NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
 }
 
-void arriveIf(const Shared &barrier, const Bool &condition) {
-  inlineAsm(*barrier.b,
-            "{.reg .pred p; setp.ne.b32 p, $1, 0; "
-            "@p mbarrier.arrive.release.cta.shared::cta.b64 _, [$0];}",
-            "r,r,~{memory}", {barrier.getAddress().value, toInt(condition).value}, {});
+/// "[$0]", or with an offset.
+static std::string formatPlace(int64_t offset) {
+  return offset ? "[$0+" + std::to_string(offset) + "]" : "[$0]";
 }
+
+void arriveIf(const Shared &base, int64_t offset, const Bool &condition) {
+  inlineAsm(*base.b,
+            "{.reg .pred p; setp.ne.b32 p, $1, 0; "
+            "@p mbarrier.arrive.release.cta.shared::cta.b64 _, " +
+                formatPlace(offset) + ";}",
+            "r,r,~{memory}", {base.getAddress().value, toInt(condition).value}, {});
+}
+void arriveIf(const Shared &barrier, const Bool &condition) { arriveIf(barrier, 0, condition); }
 
 // Without .release.cluster, which would be a fence of all memory before each arrival.
 void arriveInClusterIf(const Shared &barrier, const Int &rank, const Bool &condition) {
@@ -79,12 +104,13 @@ void arriveInClusterIf(const Shared &barrier, const Int &rank, const Bool &condi
 }
 
 // The op for this gives a time hint, with which the thread sleeps before it looks again.
-void waitBarrier(const Shared &barrier, const Int &parity) {
-  inlineAsm(*barrier.b,
-            "{.reg .pred p; WAIT: mbarrier.try_wait.parity.shared::cta.b64 p, [$0], $1; "
-            "@p bra DONE; bra WAIT; DONE: }",
-            "r,r,~{memory}", {barrier.getAddress().value, parity.value}, {});
+void waitBarrier(const Shared &base, int64_t offset, const Int &parity) {
+  inlineAsm(*base.b,
+            "{.reg .pred p; WAIT: mbarrier.try_wait.parity.shared::cta.b64 p, " +
+                formatPlace(offset) + ", $1; @p bra DONE; bra WAIT; DONE: }",
+            "r,r,~{memory}", {base.getAddress().value, parity.value}, {});
 }
+void waitBarrier(const Shared &barrier, const Int &parity) { waitBarrier(barrier, 0, parity); }
 
 //===----------------------------------------------------------------------===//
 // Copies
@@ -136,6 +162,36 @@ void fenceCopies(Builder &b) {
   NVVM::FenceProxyOp::create(
       b, NVVM::ProxyKind::async_shared,
       NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
+}
+void fenceGlobalCopies(Builder &b) {
+  inlineAsm(b, "fence.proxy.async.global;", "~{memory}", {}, {});
+}
+void fenceAllCopies(Builder &b) { inlineAsm(b, "fence.proxy.async;", "~{memory}", {}, {}); }
+void prefetchLine(const Global &place) {
+  inlineAsm(*place.b, "prefetch.global.L2 [$0];", "l", {place.pointer}, {});
+}
+
+//===----------------------------------------------------------------------===//
+// Counters in device memory
+//===----------------------------------------------------------------------===//
+
+void countReleased(const Global &counter) {
+  inlineAsm(*counter.b, "fence.acq_rel.gpu; red.release.gpu.global.add.u32 [$0], 1;", "l,~{memory}",
+            {counter.pointer}, {});
+}
+
+void waitCounter(const Global &counter, const Int &value) {
+  inlineAsm(*counter.b,
+            "{.reg .pred p; .reg .b32 r; WAIT: ld.acquire.gpu.global.u32 r, [$0]; "
+            "setp.ge.u32 p, r, $1; @p bra DONE; bra WAIT; DONE: }",
+            "l,r,~{memory}", {counter.pointer, value.value}, {});
+}
+
+void countDown(const Global &counter, const Int &last) {
+  inlineAsm(*counter.b,
+            "{.reg .pred p; .reg .b32 r; atom.acq_rel.gpu.global.add.u32 r, [$0], 1; "
+            "setp.eq.u32 p, r, $1; @p st.relaxed.gpu.global.u32 [$0], 0;}",
+            "l,r,~{memory}", {counter.pointer, last.value}, {});
 }
 
 //===----------------------------------------------------------------------===//
@@ -203,6 +259,9 @@ Values anchor(Builder &b, ValueRange values) {
 Int pin(const Int &value) {
   Builder &b = *value.b;
   return Int(b, inlineAsm(b, "", "=r,0", {value.value}, {b.getI32Type()}).front());
+}
+Value pin(Builder &b, Value wide) {
+  return inlineAsm(b, "", "=l,0", {wide}, {b.getI64Type()}).front();
 }
 
 //===----------------------------------------------------------------------===//

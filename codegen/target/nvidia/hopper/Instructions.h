@@ -22,6 +22,14 @@ Int getClusterRank(Builder &b);
 Int broadcast(const Int &value, int64_t lane);
 /// `value` (i32 or f32) of the lane whose number differs by the bits `mask`.
 Value shuffleXor(Builder &b, Value value, int64_t mask);
+/// `value` of the lane `distance` below; the lowest lanes get their own.
+Int shuffleUp(const Int &value, int64_t distance);
+/// `value` of lane `lane`.
+Int shuffleFrom(const Int &value, const Int &lane);
+/// A bit for each lane where `condition` holds.
+Int ballot(const Bool &condition);
+/// Whether it holds in some lane.
+Bool anyLane(const Bool &condition);
 void syncWarp(Builder &b);
 
 // Barriers of the block; `threads` is a multiple of 32.
@@ -42,6 +50,10 @@ void arriveIf(const Shared &barrier, const Bool &condition);
 void arriveInClusterIf(const Shared &barrier, const Int &rank, const Bool &condition);
 /// Waits until the phase of `parity` is complete.
 void waitBarrier(const Shared &barrier, const Int &parity);
+/// The same at the barrier `offset` bytes behind `base`. The offset is part of the instruction:
+/// many barriers then cost one register.
+void waitBarrier(const Shared &base, int64_t offset, const Int &parity);
+void arriveIf(const Shared &base, int64_t offset, const Bool &condition);
 
 // Copies by the engine. Lengths in bytes, multiples of 16; places 16-byte aligned.
 /// A box of `map` at `coordinates` (innermost first), to every block of the cluster in `multicast`
@@ -59,6 +71,19 @@ void prefetchMap(Builder &b, Value map);
 void prefetchBox(Builder &b, Value map, mlir::ValueRange coordinates);
 /// Orders the thread's writes to shared memory before what the engine reads there.
 void fenceCopies(Builder &b);
+/// The same for device memory, and for all memory, whoever has written it.
+void fenceGlobalCopies(Builder &b);
+void fenceAllCopies(Builder &b);
+/// Brings the line of `place` into the second cache.
+void prefetchLine(const Global &place);
+
+// Counters in device memory (i32), by which blocks of a launch wait for each other.
+/// Adds one; who has waited for it sees what this thread's block wrote before (and synchronised).
+void countReleased(const Global &counter);
+/// Waits until the counter is at least `value`.
+void waitCounter(const Global &counter, const Int &value);
+/// Adds one, or, where it was `last`, leaves zero.
+void countDown(const Global &counter, const Int &last);
 
 // Warpgroup matrix products.
 enum class Operand { E4M3, BFloat16 };
@@ -82,6 +107,7 @@ Values anchor(Builder &b, mlir::ValueRange values);
 /// The same value, of which the compiler knows nothing: it cannot compute what follows from it
 /// before this place (outside a loop, say, and keep it in registers).
 Int pin(const Int &value);
+Value pin(Builder &b, Value wide); // i64
 
 // Roles.
 void decreaseRegisters(Builder &b, unsigned registers);

@@ -31,7 +31,15 @@ Int operator<<(const Int &x, const Int &y) { return apply<arith::ShLIOp>(x, y); 
 Int operator>>(const Int &x, const Int &y) { return apply<arith::ShRUIOp>(x, y); }
 Int min(const Int &x, const Int &y) { return apply<arith::MinUIOp>(x, y); }
 
+Int max(const Int &x, const Int &y) { return apply<arith::MaxUIOp>(x, y); }
+Int minusOrZero(const Int &x, const Int &y) { return select(x < y, Int(*x.b, 0), x - y); }
+Int countOnes(const Int &x) { return Int(*x.b, math::CtPopOp::create(*x.b, x.value).getResult()); }
+Int countTrailingZeros(const Int &x) {
+  return Int(*x.b, math::CountTrailingZerosOp::create(*x.b, x.value).getResult());
+}
+
 Int ceilDiv(const Int &x, int64_t y) { return (x + (y - 1)) / y; }
+Int ceilDiv(const Int &x, const Int &y) { return (x + (y - 1)) / y; }
 
 static Bool compare(arith::CmpIPredicate predicate, const Int &x, const Int &y) {
   return {x.b, x.b->createOrFold<arith::CmpIOp>(predicate, x.value, y.value)};
@@ -44,6 +52,10 @@ Bool operator>=(const Int &x, const Int &y) { return compare(arith::CmpIPredicat
 
 Bool operator&(const Bool &x, const Bool &y) {
   return {x.b, x.b->createOrFold<arith::AndIOp>(x.value, y.value)};
+}
+
+Bool operator|(const Bool &x, const Bool &y) {
+  return {x.b, x.b->createOrFold<arith::OrIOp>(x.value, y.value)};
 }
 
 Value select(const Bool &condition, Value yes, Value no) {
@@ -75,6 +87,14 @@ Value constantFloat(Builder &b, double x) {
 Value addFloat(Builder &b, Value x, Value y) { return arith::AddFOp::create(b, x, y); }
 Value multiplyFloat(Builder &b, Value x, Value y) { return arith::MulFOp::create(b, x, y); }
 Value divideFloat(Builder &b, Value x, Value y) { return arith::DivFOp::create(b, x, y); }
+Value subtractFloat(Builder &b, Value x, Value y) { return arith::SubFOp::create(b, x, y); }
+Value negateFloat(Builder &b, Value x) { return arith::NegFOp::create(b, x); }
+Bool isGreater(Builder &b, Value x, Value y) {
+  return {&b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y).getResult()};
+}
+Bool isOther(Builder &b, Value x, Value y) {
+  return {&b, arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, x, y).getResult()};
+}
 Value maxFloat(Builder &b, Value x, Value y) { return arith::MaximumFOp::create(b, x, y); }
 Value absFloat(Builder &b, Value x) { return math::AbsFOp::create(b, x); }
 Value fma(Builder &b, Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
@@ -102,6 +122,30 @@ void ifThen(const Bool &condition, llvm::function_ref<void()> yes, llvm::functio
     b.setInsertionPoint(branch.elseYield());
     no();
   }
+}
+
+Values choose(const Bool &condition, TypeRange types, llvm::function_ref<Values()> yes,
+              llvm::function_ref<Values()> no) {
+  Builder &b = *condition.b;
+  auto branch = scf::IfOp::create(b, types, condition.value, /*addThenBlock=*/true,
+                                  /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, yes());
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, no());
+  return Values(branch.getResults());
+}
+
+Values whileLoop(Builder &b, ValueRange init, llvm::function_ref<Bool(ValueRange carried)> more,
+                 llvm::function_ref<Values(ValueRange carried)> body) {
+  auto loop = scf::WhileOp::create(
+      b, init.getTypes(), init,
+      [&](OpBuilder &, Location, ValueRange carried) {
+        scf::ConditionOp::create(b, more(carried).value, carried);
+      },
+      [&](OpBuilder &, Location, ValueRange carried) { scf::YieldOp::create(b, body(carried)); });
+  return Values(loop.getResults());
 }
 
 Values forLoop(const Int &begin, const Int &end, const Int &step, ValueRange init,

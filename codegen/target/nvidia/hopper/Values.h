@@ -60,8 +60,17 @@ inline Bool operator>=(const Int &x, int64_t y) { return x >= Int(*x.b, y); }
 
 Bool operator&(const Bool &x, const Bool &y);
 
+Bool operator|(const Bool &x, const Bool &y);
+
 Int min(const Int &x, const Int &y);
+Int max(const Int &x, const Int &y);
+/// x - y, or 0 where y is larger.
+Int minusOrZero(const Int &x, const Int &y);
+Int countOnes(const Int &x);
+/// Zeros below the lowest one; 32 for 0.
+Int countTrailingZeros(const Int &x);
 Int ceilDiv(const Int &x, int64_t y);
+Int ceilDiv(const Int &x, const Int &y);
 Int select(const Bool &condition, const Int &yes, const Int &no);
 Value select(const Bool &condition, Value yes, Value no);
 /// 1 or 0.
@@ -76,6 +85,11 @@ Value constantFloat(Builder &b, double x);
 Value addFloat(Builder &b, Value x, Value y);
 Value multiplyFloat(Builder &b, Value x, Value y);
 Value divideFloat(Builder &b, Value x, Value y);
+Value subtractFloat(Builder &b, Value x, Value y);
+Value negateFloat(Builder &b, Value x);
+Bool isGreater(Builder &b, Value x, Value y);
+/// Whether they are different numbers.
+Bool isOther(Builder &b, Value x, Value y);
 Value maxFloat(Builder &b, Value x, Value y);
 Value absFloat(Builder &b, Value x);
 /// x * y + z, rounded once.
@@ -87,6 +101,15 @@ Value unpackBFloat16(Builder &b, Value packed, unsigned half);
 
 void ifThen(const Bool &condition, llvm::function_ref<void()> yes,
             llvm::function_ref<void()> no = nullptr);
+
+/// What the branch that is taken returns; both return values of `types`.
+Values choose(const Bool &condition, mlir::TypeRange types, llvm::function_ref<Values()> yes,
+              llvm::function_ref<Values()> no);
+
+/// while (more(carried)) carried = body(carried); returns the last `carried`.
+Values whileLoop(Builder &b, mlir::ValueRange init,
+                 llvm::function_ref<Bool(mlir::ValueRange carried)> more,
+                 llvm::function_ref<Values(mlir::ValueRange carried)> body);
 
 /// for (i = begin; i < end; i += step) carried = body(i, carried); returns the last `carried`.
 Values forLoop(const Int &begin, const Int &end, const Int &step, mlir::ValueRange init,

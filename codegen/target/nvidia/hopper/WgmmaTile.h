@@ -20,20 +20,23 @@ public:
 
   /// The descriptor (i64) of the operand at `place`.
   Value describe(const Shared &place) const;
+  /// The same of a place that is always the same: what follows from it stays in uniform registers.
+  Value describeFixed(const Shared &place) const;
   /// The descriptor of the operand `rows` (a multiple of 8) further on.
   Value skipRows(Value descriptor, int64_t rows) const;
 
   /// Starts sums = x * w over 128 bytes of K. `before` are values of the same registers (results of
   /// an earlier wait), so that the products use them again; empty: new ones.
   Value start(Value x, Value w, mlir::ValueRange before) const;
-  /// The same onto `sums` (a struct, in flight or not), which return in flight. Between
-  /// fenceProducts and commitProducts.
+  /// The same onto `sums` (a struct, in flight or not; null: new ones), which return in flight.
+  /// Between fenceProducts and commitProducts.
   Value add(Value x, Value w, Value sums) const;
   /// The sums, once at most `pending` later groups are unfinished.
   Values wait(Value sums, unsigned pending = 0) const;
 
 private:
   Value skip(Value descriptor, int64_t units) const; // of 16 bytes
+  Value makeSums() const;
   Value multiplyAll(Value x, Value w, Value sums, bool isFirst) const;
 
   Builder *b;

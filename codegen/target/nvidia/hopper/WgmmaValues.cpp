@@ -21,6 +21,11 @@ Value WgmmaValues::describe(const Shared &place) const {
   return arith::AddIOp::create(*b, address, arith::ConstantIntOp::create(*b, kLayout, 64));
 }
 
+Value WgmmaValues::skipBoxes(Value descriptor, int64_t boxes) const {
+  Value units = arith::ConstantIntOp::create(*b, boxes * kBoxBytes / 16, 64);
+  return arith::AddIOp::create(*b, descriptor, units);
+}
+
 Values WgmmaValues::start(ValueRange weights, Value rows, ValueRange sums) const {
   constexpr int64_t kStepRows = 16, kStepUnits = kStepRows * kBoxColumns * 2 / 16;
   fenceProducts(*b);

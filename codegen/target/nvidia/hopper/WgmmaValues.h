@@ -22,6 +22,8 @@ public:
   Values pack(mlir::ValueRange weights) const;
   /// The descriptor (i64) of the boxes from `place` on.
   Value describe(const Shared &place) const;
+  /// The descriptor of those `boxes` further on.
+  Value skipBoxes(Value descriptor, int64_t boxes) const;
 
   /// Starts sums += weights * rows. `sums` are columns / 2 f32. What returns is in flight: until
   /// waitProducts only further products may take it.

@@ -1,0 +1,105 @@
+#include "codegen/target/nvidia/hopper/LatentAttention.h"
+
+#include "codegen/target/nvidia/hopper/LatentConsumer.h"
+#include "codegen/target/nvidia/hopper/LatentProducer.h"
+#include "codegen/target/nvidia/hopper/SharedTile.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace moec::hopper;
+
+static constexpr int64_t kBlockRows = 64;
+static constexpr int64_t kConsumers = 2, kProducerThread = 128 * kConsumers;
+// All that three warpgroups can have: 24 + 2 * 240 of 3 * 168.
+static constexpr unsigned kProducerRegisters = 24, kConsumerRegisters = 240;
+
+std::optional<std::string> LatentProblem::refuse() const {
+  if (heads <= 0 || heads % 16 || (heads < 64 ? 64 % heads : heads % 64) || heads > 128)
+    return llvm::formatv("{0} heads: they must be 16, 32, 64 or 128", heads).str();
+  if (page <= 0 || page % kBlockRows)
+    return llvm::formatv("pages of {0} rows are no multiples of {1}", page, kBlockRows).str();
+  if (latentStride % 16 || queryStride % 16 || (2 * queryColumns) % 16)
+    return "its queries do not begin on 16 bytes";
+  return std::nullopt;
+}
+
+/// The most pieces that a tile may have, so that one share of each fits where they are added; 0
+/// when any number up to the workers does. A worker takes 1 / pieces of the `units` of all pieces.
+static int64_t getMostPieces(int64_t units, int64_t workers) {
+  int64_t room = LatentMemory::kFreeBytes / SplitSlots::kUnitBytes;
+  for (int64_t pieces = 1; pieces <= workers; ++pieces)
+    if (pieces * ((units + pieces - 1) / pieces + 1) > room)
+      return pieces - 2; // a flat range may begin within a tile: one more piece
+  return 0;
+}
+
+LatentSizes::LatentSizes(const LatentProblem &problem, const LatentTile &tile)
+    : parts(std::max<int64_t>(problem.heads * tile.tokens / kBlockRows, 1)),
+      blockTokens(problem.heads < kBlockRows ? tile.tokens : 1),
+      blockHeads(std::min(problem.heads, kBlockRows)), rows(blockHeads * blockTokens),
+      workers(tile.workers / parts) {
+  limits.workers = workers;
+  // Full blocks of query rows leave much to be added: longer ranges pay.
+  limits.leastBlocks = rows == kBlockRows ? 2 : 1;
+  limits.mostPieces = getMostPieces(rows / 16 * SplitSlots::kWarpUnits, workers);
+}
+
+int64_t LatentSizes::getScratchBytes() const { return SplitSlots::getBytes(workers * parts, rows); }
+
+std::vector<LatentTile> moec::hopper::getLatentTiles(const LatentProblem &problem, int64_t tokens,
+                                                     int64_t workers) {
+  constexpr int64_t kMostTokens = 4, kMostRows = 256;
+  int64_t most = std::min(kMostTokens, problem.heads < kBlockRows ? kBlockRows / problem.heads
+                                                                  : kMostRows / problem.heads);
+  std::vector<LatentTile> tiles;
+  for (int64_t size = 1; size <= most; size *= 2)
+    tiles.push_back({size, workers});
+  // As many tokens as there are, then fewer; longer ones idle.
+  int64_t wanted = 1;
+  while (2 * wanted <= std::min(tokens, most))
+    wanted *= 2;
+  auto best = llvm::find_if(tiles, [&](const LatentTile &tile) { return tile.tokens == wanted; });
+  std::rotate(tiles.begin(), best, best + 1);
+  return tiles;
+}
+
+LaunchShape moec::hopper::getLaunchShape(const LatentProblem &problem, const LatentTile &tile) {
+  LaunchShape shape;
+  shape.threads = 128 * (kConsumers + 1);
+  LatentSizes sizes(problem, tile);
+  shape.maxBlocks = sizes.workers * sizes.parts;
+  shape.earlyLaunch = true;
+  return shape;
+}
+
+void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &problem,
+                                       const LatentTile &tile) {
+  Builder &b = frame.b;
+  LatentParts parts(frame, problem, tile);
+  Int thread = getThread(b), warpgroup = thread >> 7;
+  ifThen(thread == 0, [&] {
+    parts.memory.initBarriers();
+    fenceBarrierInit(b);
+    for (Value map : {parts.latentMap, parts.ropeMap, parts.cacheMap})
+      prefetchMap(b, map);
+  });
+  // The plan needs inputs of the step only, so it may be made while the launch before goes on.
+  parts.plan.emplace(parts.tiles, parts.worker, parts.sizes.limits);
+  syncBlock(b);
+  launchDependents(b);
+  waitDependencies(b);
+  ifThen(
+      warpgroup == kConsumers,
+      [&] {
+        decreaseRegisters(b, kProducerRegisters);
+        ifThen(thread == kProducerThread, [&] { emitLatentProducer(parts); });
+      },
+      [&] {
+        increaseRegisters(b, kConsumerRegisters);
+        mlir::Type i32 = b.getI32Type();
+        Values end = choose(
+            warpgroup == 0, {i32, i32}, [&] { return LatentConsumer(parts, 0).emit(); },
+            [&] { return LatentConsumer(parts, 1).emit(); });
+        addUpSharedTiles(parts, {Int(b, end[0]), Int(b, end[1])});
+      });
+}

@@ -1,0 +1,89 @@
+// One of the two warpgroups that compute attention over latents (LatentAttention.h).
+//
+//   warpgroup   scores and weights of     columns of the result
+//   0           even blocks               0 .. 255
+//   1           odd blocks                256 .. 511
+//
+// Each adds every block to its columns. Weights of the other's blocks come through shared memory as
+// the registers that they are: thread t takes what thread t has put. The place is free again
+// without a barrier, because a thread's own take stands before its next put.
+#pragma once
+
+#include "codegen/target/nvidia/hopper/LatentParts.h"
+#include "codegen/target/nvidia/hopper/LazySoftmax.h"
+#include "codegen/target/nvidia/hopper/WgmmaTile.h"
+#include "codegen/target/nvidia/hopper/WgmmaValues.h"
+
+namespace moec::hopper {
+
+class LatentConsumer {
+public:
+  LatentConsumer(const LatentParts &parts, int64_t warpgroup);
+
+  /// All of the block's pieces; returns the place behind the last (ContextPlan::Place).
+  Values emit();
+
+private:
+  using Piece = LatentParts::Piece;
+  using Rows = LazySoftmax::Rows;
+
+  /// What is carried from block to block.
+  struct State {
+    Int even, odd; // how often either buffer has been used
+    Rows rows;
+    Values sums; // 128 f32
+
+    Values getValues() const;
+    static State get(Builder &b, mlir::ValueRange values);
+  };
+  /// A piece, and what the lane's rows attend to.
+  struct Context {
+    const Piece &piece;
+    std::array<Int, 2> lengths;
+    Int shortest;
+  };
+
+  State computeEven(const Context &context, State state);
+  State computeOdd(const Context &context, State state);
+
+  /// Starts the scores of a buffer's block; `afterFirst` is called behind the first products.
+  Value startScores(int64_t buffer, const Int &turn,
+                    llvm::function_ref<void()> afterFirst = nullptr);
+  Values waitScores(Value scores, int64_t buffer);
+
+  struct Weights {
+    Values packed;  // 16 i32
+    Values factors; // of what has been summed before
+  };
+  /// Makes weights of the scores, for this warpgroup and the other.
+  Weights makeWeights(const Context &context, mlir::ValueRange scores, int64_t buffer,
+                      const Int &block, Rows &rows);
+  /// The other warpgroup's weights of the block in `buffer`; waits for the block itself, too.
+  Weights takeWeights(int64_t buffer, const Int &turn, Rows &rows);
+
+  /// Starts adding a block.
+  Values startSums(const Context &context, int64_t buffer, const Int &block, const Weights &weights,
+                   mlir::ValueRange sums);
+  /// Waits for what startSums has started, but not for `later` groups of products begun since.
+  Values finishSums(mlir::ValueRange sums, int64_t buffer, unsigned later = 0);
+  /// Rows behind the context's end hold anything, and 0 times that need not be 0.
+  void clearBehind(const Context &context, int64_t buffer, const Int &block);
+
+  Rows addRows(Rows rows, const Int &turn);
+  void release(int64_t buffer, BoxGroup group);
+  void wait(int64_t offset, const Int &turn) { waitBarrier(memory.barriers, offset, turn & 1); }
+
+  const LatentParts &parts;
+  Builder &b;
+  const LatentMemory &memory;
+  int64_t warpgroup;
+  std::array<BoxGroup, 2> groups; // of its columns
+  WgmmaTile scores;
+  WgmmaValues values;
+  LazySoftmax softmax;
+  Int thread, lane, row; // of the warpgroup; its first row
+  Shared exchange, maxima;
+  Value queries, keys[2], latents[2]; // descriptors
+};
+
+} // namespace moec::hopper

@@ -1,0 +1,31 @@
+#include "codegen/target/nvidia/hopper/LatentMemory.h"
+
+using namespace moec::hopper;
+
+// Warps of a warpgroup, which free what only it reads, and of both.
+static constexpr int64_t kWarps = 4, kAllWarps = 8;
+
+LatentMemory::LatentMemory(KernelFrame &frame)
+    : buffers(frame.allocate(2 * kBlockBytes, 1024)), queries(frame.allocate(kBlockBytes, 1024)),
+      weights(frame.allocate(kRows * 128)), maxima(frame.allocate(2 * kRows * 4)),
+      sums(frame.allocate(4 * kRows * 4)), barriers(frame.allocate(kCombine + 8, 8)) {}
+
+void LatentMemory::initBarriers() const {
+  for (int64_t offset = 0; offset <= kCombine; offset += 8) {
+    bool isEmpty = offset >= kEmpty && offset < kQueriesFull;
+    initBarrier(barriers + offset, isEmpty ? kWarps : offset == kQueriesEmpty ? kAllWarps : 1);
+  }
+}
+
+std::pair<int64_t, int64_t> LatentMemory::getBoxes(BoxGroup group) {
+  if (group == BoxGroup::Rope)
+    return {kRopeBox, 1};
+  return {2 * static_cast<int64_t>(group), 2};
+}
+
+std::array<BoxGroup, LatentMemory::kGroups> LatentMemory::getOrder(int64_t buffer) {
+  using enum BoxGroup;
+  if (buffer == 0)
+    return {Rope, Left0, Left1, Right0, Right1};
+  return {Rope, Right0, Right1, Left0, Left1};
+}

@@ -1,0 +1,90 @@
+#include "codegen/target/nvidia/hopper/LatentParts.h"
+
+using namespace moec::hopper;
+
+static constexpr unsigned kTokens = 1, kPages = 4; // of the dims
+
+/// A box of 64 columns of some heads of a token.
+static TensorMap makeQueryMap(unsigned slot, uint64_t offset, uint64_t columns, int64_t heads,
+                              uint64_t headStride, uint64_t tokenStride, int64_t boxHeads) {
+  TensorMap map;
+  map.slot = slot;
+  map.offset = offset;
+  map.element = TensorMap::Element::BFloat16;
+  map.sizes = {Extent::of(columns), Extent::of(heads), Extent::of(kTokens, 1)};
+  map.strides = {headStride, tokenStride};
+  map.box = {64, static_cast<uint32_t>(boxHeads), 1};
+  map.swizzle = 128;
+  return map;
+}
+
+/// A box of 64 columns of a block of cached rows.
+static TensorMap makeCacheMap(unsigned slot) {
+  TensorMap map;
+  map.slot = slot;
+  map.element = TensorMap::Element::BFloat16;
+  map.sizes = {Extent::of(LatentProblem::kWidth), Extent::of(0)};
+  map.strides = {2 * LatentProblem::kWidth};
+  map.box = {64, ContextPlan::kBlockRows};
+  map.swizzle = 128;
+  return map;
+}
+
+LatentParts::LatentParts(KernelFrame &frame, const LatentProblem &problem, const LatentTile &tile)
+    : frame(frame), b(frame.b), problem(problem), sizes(problem, tile), mostTokens(tile.tokens),
+      memory(frame), worker(getBlock(b) / sizes.parts), part(getBlock(b) % sizes.parts),
+      pages(frame.getDim(kPages)),
+      tiles(frame.getSlot(problem.slots.positions), frame.getSlot(problem.slots.sequences),
+            frame.getDim(kTokens), tile.tokens) {
+  constexpr int64_t kLatent = LatentProblem::kLatent, kRope = LatentProblem::kRope;
+  latentMap = frame.addTensorMap(makeQueryMap(problem.slots.latentQuery, 0, kLatent, problem.heads,
+                                              2 * kLatent, problem.latentStride, sizes.blockHeads));
+  ropeMap = frame.addTensorMap(makeQueryMap(problem.slots.query, 2 * (problem.queryColumns - kRope),
+                                            kRope, problem.heads, 2 * problem.queryColumns,
+                                            problem.queryStride, sizes.blockHeads));
+  cacheMap = frame.addTensorMap(makeCacheMap(problem.slots.cache));
+}
+
+Bool LatentParts::hasRows(const TokenTiles::Tile &tile) const {
+  int64_t partsOfToken = sizes.parts / mostTokens;
+  return part / std::max<int64_t>(partsOfToken, 1) < tile.count;
+}
+
+std::pair<ContextPlan::Place, Values>
+LatentParts::forEachPiece(mlir::ValueRange carried,
+                          llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const {
+  if (sizes.parts == 1 || mostTokens == 1)
+    return plan->forEachPiece(carried, body);
+  return plan->forEachPiece(carried, [&](const Piece &piece, mlir::ValueRange before) {
+    llvm::SmallVector<mlir::Type> types(before.getTypes());
+    return choose(
+        hasRows(piece.tile), types, [&] { return body(piece, before); },
+        [&] { return Values(before); });
+  });
+}
+
+BlockRows LatentParts::getRows(const Int &token, const TokenTiles::Tile &tile) const {
+  if (problem.heads < 64)
+    return {token, tile.count, Int(b, 0), tile.shortest};
+  int64_t partsOfToken = problem.heads / 64;
+  BlockRows rows{token + part / partsOfToken, Int(b, 1), (part % partsOfToken) << 6, tile.shortest};
+  if (mostTokens > 1)
+    rows.shortest = tiles.getLength(rows.token);
+  return rows;
+}
+
+Int LatentParts::getLength(const BlockRows &rows, const Int &row) const {
+  if (sizes.blockTokens == 1)
+    return rows.shortest;
+  return tiles.getLength(rows.token + min(row / problem.heads, rows.count - 1));
+}
+
+Int LatentParts::countWarps(const BlockRows &rows) const {
+  if (sizes.blockTokens == 1)
+    return Int(b, sizes.rows / 16);
+  return rows.count * (problem.heads / 16);
+}
+
+Int LatentParts::getResultRow(const BlockRows &rows) const {
+  return rows.token * problem.heads + rows.head;
+}

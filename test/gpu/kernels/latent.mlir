@@ -1,0 +1,35 @@
+// Attention over cached latents of 512 + 64 columns.
+kern.kernel @heads_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xbf16>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
+  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !moe.cache<576xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xbf16>
+  kern.yield %0 : tensor<?x8192xbf16>
+}
+
+kern.kernel @heads_16_f32(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xf32>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
+  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !moe.cache<576xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xf32>
+  kern.yield %0 : tensor<?x8192xf32>
+}
+
+kern.kernel @heads_32_views(%ql: tensor<?x16384xbf16>, %q: tensor<?x6144xbf16>, %c: !moe.cache<576xbf16, page = 128>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x16384xbf16>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 16448, 6152, 576, 1, 1, 0, 16384>} {
+  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 32 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x16384xbf16>, tensor<?x6144xbf16>, !moe.cache<576xbf16, page = 128>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x16384xbf16>
+  kern.yield %0 : tensor<?x16384xbf16>
+}
+
+kern.kernel @heads_64(%ql: tensor<?x32768xbf16>, %q: tensor<?x12288xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x32768xbf16>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 32768, 12288, 576, 1, 1, 0, 32768>} {
+  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 64 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x32768xbf16>, tensor<?x12288xbf16>, !moe.cache<576xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x32768xbf16>
+  kern.yield %0 : tensor<?x32768xbf16>
+}
+
+kern.kernel @heads_128(%ql: tensor<?x65536xbf16>, %q: tensor<?x24576xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x65536xbf16>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 65536, 24576, 576, 1, 1, 0, 65536>} {
+  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 128 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x65536xbf16>, tensor<?x24576xbf16>, !moe.cache<576xbf16, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x65536xbf16>
+  kern.yield %0 : tensor<?x65536xbf16>
+}
