@@ -1,5 +1,5 @@
 // Registration of the moe dialect.
-#include "dialects/moe/MoeDialect.h"
+#include "dialects/moe/MoeSamplingOps.h"
 
 using namespace moec::moe;
 
@@ -11,5 +11,9 @@ void MoeDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/moe/MoeOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/moe/MoeSamplingOps.cpp.inc"
       >();
 }

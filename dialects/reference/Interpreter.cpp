@@ -136,7 +136,8 @@ Expected<Values> Interpreter::evaluateMoe(mlir::Operation &op, Scope &scope) {
                 moe::SliceOp, moe::DeinterleaveOp, moe::ConcatOp, moe::RopeOp, moe::QuantizeOp,
                 moe::DequantizeOp, moe::LinearOp, moe::HeadLinearOp, moe::CacheAppendOp,
                 moe::AttentionOp, moe::MlaAttentionOp, moe::LatentAttentionOp, moe::GateOp,
-                moe::ExpertsOp, moe::PermuteOp, moe::GroupedLinearOp, moe::CombineOp>(
+                moe::ExpertsOp, moe::PermuteOp, moe::GroupedLinearOp, moe::CombineOp,
+                moe::ChunkMaximaOp, moe::ChunkMassesOp, moe::SampleOp>(
               [&](auto known) { return evaluate(known, scope); })
           .Default([](mlir::Operation *other) {
             return makeError(other, "only ops of moe and kern can be interpreted");

@@ -3,6 +3,7 @@
 #include "dialects/reference/RandomInputs.h"
 
 #include "dialects/reference/Random.h"
+#include "dialects/reference/Scope.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -26,6 +27,8 @@ enum class Role {
   Slots,      // combine's slots, [tokens, top_k]
   Offsets,    // [experts + 1]
   SlotValues, // floats with a row for each slot
+  Sampling,   // how tokens are chosen, [output rows, 4]
+  RowValues,  // floats with a row for each output row
 };
 
 /// What is known of the arguments' meaning before anything is drawn.
@@ -57,6 +60,8 @@ private:
   Step drawStep();
   void drawSequences(Step &step);
   void drawRouting(Step &step);
+  Ints drawSampling(int64_t rows);
+  void deriveSampling(Values &values);
   llvm::Expected<Value> fill(Role role, mlir::Type type, int64_t rows, const Step &step);
   Value fillInts(Role role, mlir::RankedTensorType type, int64_t rows, const Step &step);
   int64_t getRows(unsigned argument, Role role, mlir::Type type);
@@ -79,6 +84,8 @@ static Role parseRole(llvm::StringRef name) {
       .Case("sequence_ids", Role::Sequences)
       .Case("block_table", Role::BlockTable)
       .Case("output_rows", Role::OutputRows)
+      .Case("sampling", Role::Sampling)
+      .Case("logits", Role::RowValues)
       .Default(Role::Plain);
 }
 
@@ -129,6 +136,8 @@ Role InputMaker::findRole(mlir::OpOperand &use) {
           return Role::SlotRows;
         return value == op.getY() ? Role::SlotValues : Role::Plain;
       })
+      .Case<moe::ChunkMassesOp, moe::SampleOp>(
+          [&](auto op) { return value == op.getSampling() ? Role::Sampling : Role::Plain; })
       .Case([&](kern::LaunchOp op) {
         auto kernel =
             mlir::SymbolTable::lookupNearestSymbolFrom<kern::KernelOp>(op, op.getKernelAttr());
@@ -255,6 +264,21 @@ Step InputMaker::drawStep() {
 // Arguments
 //===----------------------------------------------------------------------===//
 
+/// Rows that take the largest logit, draw from all, and from what top_k and top_p leave.
+Ints InputMaker::drawSampling(int64_t rows) {
+  Ints sampling({rows, 4});
+  for (int64_t row = 0; row < rows; ++row) {
+    constexpr float kFactors[] = {0, 1.44f, 0.9f, 2.4f};
+    constexpr int32_t kTopK[] = {0, 1, 20, 0, 50};
+    constexpr uint32_t kTopP[] = {0, 0xF3333333, 0, 0x80000000, 1};
+    sampling.at(row, 0) = llvm::bit_cast<int32_t>(kFactors[random.below(4)]);
+    sampling.at(row, 1) = kTopK[random.below(5)];
+    sampling.at(row, 2) = int32_t(kTopP[random.below(5)]);
+    sampling.at(row, 3) = int32_t(random.below(int64_t(1) << 32));
+  }
+  return sampling;
+}
+
 /// The integers of `role`; without one, zeros and ones.
 Value InputMaker::fillInts(Role role, mlir::RankedTensorType type, int64_t rows, const Step &step) {
   const Ints *source = nullptr;
@@ -286,8 +310,11 @@ Value InputMaker::fillInts(Role role, mlir::RankedTensorType type, int64_t rows,
   case Role::Offsets:
     source = &step.offsets;
     break;
+  case Role::Sampling:
+    return drawSampling(rows);
   case Role::Plain:
   case Role::SlotValues:
+  case Role::RowValues:
     break;
   }
   if (source)
@@ -316,6 +343,8 @@ int64_t InputMaker::getRows(unsigned argument, Role role, mlir::Type type) {
       case kern::Dim::OutputRows:
         return dims.outputRows * rows.getMultiplier();
       }
+  if (role == Role::Sampling || role == Role::RowValues)
+    return dims.outputRows;
   return role == Role::SlotValues ? dims.tokens * facts.topK : dims.tokens;
 }
 
@@ -377,6 +406,28 @@ llvm::Expected<Value> InputMaker::fill(Role role, mlir::Type type, int64_t rows,
   return result;
 }
 
+/// Arguments that stand for the chunks of other arguments are made of these.
+void InputMaker::deriveSampling(Values &values) {
+  auto find = [&](mlir::Value value) -> ValuePtr * {
+    auto argument = llvm::dyn_cast<mlir::BlockArgument>(value);
+    return argument ? &values[argument.getArgNumber()] : nullptr;
+  };
+  auto derive = [&](auto op) {
+    ValuePtr *logits = find(op.getLogits()), *maxima = find(op.getMaxima());
+    if (logits && maxima)
+      *maxima = share(getChunkMaxima(std::get<Tensor>(**logits), op.getChunk()));
+    return logits;
+  };
+  function.walk([&](moe::ChunkMassesOp op) { derive(op); });
+  function.walk([&](moe::SampleOp op) {
+    ValuePtr *logits = derive(op), *masses = find(op.getMasses()),
+             *sampling = find(op.getSampling());
+    if (logits && masses && sampling)
+      *masses = share(
+          getChunkMasses(std::get<Tensor>(**logits), std::get<Ints>(**sampling), op.getChunk()));
+  });
+}
+
 llvm::Expected<Values> InputMaker::make() {
   gatherFacts();
   for (auto [role, argument] : llvm::zip(facts.roles, function.getArguments())) {
@@ -401,6 +452,7 @@ llvm::Expected<Values> InputMaker::make() {
       return value.takeError();
     values.push_back(share(std::move(*value)));
   }
+  deriveSampling(values);
   return values;
 }
 

@@ -3,7 +3,7 @@
 // up in the scope, its results returned in order.
 #pragma once
 
-#include "dialects/moe/MoeDialect.h"
+#include "dialects/moe/MoeSamplingOps.h"
 #include "dialects/reference/Value.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -81,5 +81,13 @@ Results evaluate(moe::ExpertsOp op, Scope &in);
 Results evaluate(moe::PermuteOp op, Scope &in);
 Results evaluate(moe::GroupedLinearOp op, Scope &in);
 Results evaluate(moe::CombineOp op, Scope &in);
+
+// Sampling.cpp
+Results evaluate(moe::ChunkMaximaOp op, Scope &in);
+Results evaluate(moe::ChunkMassesOp op, Scope &in);
+Results evaluate(moe::SampleOp op, Scope &in);
+/// What moe.chunk_maxima and moe.chunk_masses make of logits [R, V] and sampling [R, 4].
+Tensor getChunkMaxima(const Tensor &logits, int64_t chunk);
+Ints getChunkMasses(const Tensor &logits, const Ints &sampling, int64_t chunk);
 
 } // namespace moec::reference

@@ -929,3 +929,43 @@ func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<?x2xi32>, %a2: tensor<?x2xf32>) {
   %0 = "moe.combine"(%a0, %a1, %a2) : (tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>) -> tensor<?x5xf32>
   return
 }
+
+// -----
+
+func.func @f(%a0: tensor<?x300xf32>) {
+  // expected-error @+1 {{'moe.chunk_maxima' op maxima have 2 columns; expected 3, one for each 128 of the 300 logits}}
+  %0 = "moe.chunk_maxima"(%a0) <{chunk = 128 : i64}> : (tensor<?x300xf32>) -> tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x300xf32>) {
+  // expected-error @+1 {{'moe.chunk_maxima' op chunk must be in 1 .. 1024; got 0}}
+  %0 = "moe.chunk_maxima"(%a0) <{chunk = 0 : i64}> : (tensor<?x300xf32>) -> tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x262145xf32>) {
+  // expected-error @+1 {{'moe.chunk_maxima' op logits have 262145 columns, at most 262144 can be summed}}
+  %0 = "moe.chunk_maxima"(%a0) <{chunk = 1024 : i64}> : (tensor<?x262145xf32>) -> tensor<?x257xf32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x300xf32>, %a1: tensor<?x3xf32>, %a2: tensor<?x3xi32>) {
+  // expected-error @+1 {{'moe.chunk_masses' op sampling has 3 columns; expected 4: the factor, top_k, top_p, a random number}}
+  %0 = "moe.chunk_masses"(%a0, %a1, %a2) <{chunk = 128 : i64}> : (tensor<?x300xf32>, tensor<?x3xf32>, tensor<?x3xi32>) -> tensor<?x6xi32>
+  return
+}
+
+// -----
+
+func.func @f(%a0: tensor<?x300xf32>, %a1: tensor<?x3xf32>, %a2: tensor<?x3xi32>, %a3: tensor<?x4xi32>) {
+  // expected-error @+1 {{'moe.sample' op masses have 3 columns; expected 6, two for each of the maxima}}
+  %0 = "moe.sample"(%a0, %a1, %a2, %a3) <{chunk = 128 : i64}> : (tensor<?x300xf32>, tensor<?x3xf32>, tensor<?x3xi32>, tensor<?x4xi32>) -> tensor<?xi32>
+  return
+}

@@ -139,3 +139,16 @@ func.func @routing(%x: tensor<?x4xf32>, %logits: tensor<?x8xf32>, %bias: tensor<
   %1 = moe.combine %y, %slots, %w : (tensor<?x4xf32>, tensor<?x2xi32>, tensor<?x2xf32>) -> tensor<?x4xf32>
   return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// CHECK-LABEL: func.func @sampling
+func.func @sampling(%logits: tensor<?x300xf32>, %sampling: tensor<?x4xi32>) -> tensor<?xi32> {
+  // CHECK: moe.chunk_maxima %{{.*}} {chunk = 128 : i64}
+  %maxima = moe.chunk_maxima %logits {chunk = 128 : i64} : (tensor<?x300xf32>) -> tensor<?x3xf32>
+  // CHECK: moe.chunk_masses
+  %masses = moe.chunk_masses %logits, %maxima, %sampling {chunk = 128 : i64}
+    : (tensor<?x300xf32>, tensor<?x3xf32>, tensor<?x4xi32>) -> tensor<?x6xi32>
+  // CHECK: moe.sample
+  %ids = moe.sample %logits, %maxima, %masses, %sampling {chunk = 128 : i64}
+    : (tensor<?x300xf32>, tensor<?x3xf32>, tensor<?x6xi32>, tensor<?x4xi32>) -> tensor<?xi32>
+  return %ids : tensor<?xi32>
+}
