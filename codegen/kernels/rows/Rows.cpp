@@ -2,6 +2,7 @@
 #include "codegen/kernels/Emitter.h"
 #include "codegen/kernels/rows/DomainRows.h"
 #include "codegen/kernels/rows/RowProgram.h"
+#include "codegen/kernels/sampling/SamplingEmitter.h"
 
 using namespace mlir;
 using namespace moec;
@@ -46,6 +47,8 @@ public:
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
+    if (const KernelEmitter *family = findSamplingEmitter(kernel))
+      return family->getCandidates(kernel, machine);
     if (machine.hasTeams())
       return {{makeSchedule(kernel.getContext(),
                             {{"row_tile", 1}, {"threads", chooseThreads(kernel, machine)}}),
@@ -54,12 +57,16 @@ public:
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
+    if (const KernelEmitter *family = findSamplingEmitter(kernel))
+      return family->getGrid(kernel);
     kern::RowsAttr rows = getDomainRows(kernel);
     auto dim = rows ? rows.getDim() : kern::Dim::One;
     return kern::GridAttr::get(kernel.getContext(), dim, rows ? rows.getMultiplier() : 1, 1, 0, 1);
   }
 
   LogicalResult emit(TileFunction &tile) const override {
+    if (const KernelEmitter *family = findSamplingEmitter(tile.kernel))
+      return family->emit(tile);
     if (!getDomainRows(tile.kernel))
       return tile.kernel.emitOpError() << "has no result with a run-time row count";
     SmallVector<Operation *> ops;
