@@ -120,7 +120,13 @@ double getTolerance(kern::KernelOp kernel, mlir::Type element) {
     multipliesFp8 |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp>(op) &&
                      isQuantized(op->getOperand(0)) && isQuantized(op->getOperand(1));
   });
-  if (element.isBF16())
+  // Families of matrix instructions round probabilities to the queries' bf16.
+  bool attendsInBFloat16 = false;
+  kernel.walk([&](moe::LatentAttentionOp op) {
+    auto query = llvm::cast<mlir::RankedTensorType>(op.getQ().getType());
+    attendsInBFloat16 |= query.getElementType().isBF16();
+  });
+  if (element.isBF16() || attendsInBFloat16)
     return 3e-3;
   if (quantizes && llvm::isa<mlir::Float8E4M3FNType>(element))
     return 4e-3;
