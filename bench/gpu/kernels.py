@@ -86,7 +86,7 @@ def add_norm_quantize(columns):
   %n = moe.rms_norm %a, %2 {{epsilon = 1.0e-6}} : ({x}, {w}) -> {x}
   %y = moe.quantize %n : ({x}) -> {y}
   kern.yield %a, %y : {x}, {y}"""
-    return kernel(f"add_norm_quantize_{columns}", "rows", [(x, 1, columns), (x, 1, columns), (w, None, columns)],
+    return kernel(f"add_norm_quantize_{columns}", "rows", [(x, 1, columns), (x, 1, columns), (w, None, 0)],
                   [(x, 1, columns), (y, 1, columns)], body)
 
 

@@ -25,7 +25,8 @@ static void declareSubgroupBarrier(ImplicitLocOpBuilder &b) {
 
 Team moec::codegen::makeBlockTeam(ImplicitLocOpBuilder &b, int64_t lanes, int64_t threads,
                                   int64_t subgroup) {
-  assert(llvm::isPowerOf2_64(threads) && llvm::isPowerOf2_64(subgroup));
+  assert(llvm::isPowerOf2_64(subgroup));
+  assert(llvm::isPowerOf2_64(threads) || threads % subgroup == 0);
   Team team(lanes);
   team.threads = threads;
   team.subgroup = subgroup;

@@ -23,7 +23,7 @@ struct Team {
   Team(int64_t lanes) : lanes(lanes) {}
 
   int64_t lanes;        // f32 that a thread takes at once
-  int64_t threads = 1;  // a power of two
+  int64_t threads = 1;  // a power of two, or whole subgroups
   int64_t subgroup = 1; // threads that can exchange registers; a power of two
   mlir::Value thread;   // index, 0 ... threads - 1; null: there is one
   mlir::Value scratch;  // memref<threads / subgroup x f32> and of i32, when there is more than

@@ -172,5 +172,8 @@ Value TileFunction::allocate(ArrayRef<int64_t> shape, Type element) {
 
 void TileFunction::finish() {
   func::ReturnOp::create(b);
-  function->setAttr(kWorkspaceAttr, b.getI64IntegerAttr(workspaceBytes));
+  // A team may not have needed its scratch.
+  bool isUnused = !team.isOne() && llvm::all_of(workspace.getUsers(),
+                                                [](Operation *view) { return view->use_empty(); });
+  function->setAttr(kWorkspaceAttr, b.getI64IntegerAttr(isUnused ? 0 : workspaceBytes));
 }

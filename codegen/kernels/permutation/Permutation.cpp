@@ -1,6 +1,10 @@
-// Kernels with hero permutation: one tile sorts.
+// Kernels with hero permutation: on one thread one tile sorts, of teams each its share.
 #include "codegen/kernels/Emitter.h"
+#include "codegen/kernels/Vectors.h"
 #include "codegen/kernels/permutation/Sort.h"
+#include "codegen/kernels/permutation/TeamSort.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace moec;
@@ -21,14 +25,22 @@ public:
     auto permutes = kernel.getBody().front().getOps<moe::PermuteOp>();
     if (machine.hasTeams() && !permutes.empty()) {
       int64_t experts = moe::getShape((*permutes.begin()).getOffsets().getType())[0] - 1;
-      int64_t threads = Sort::chooseThreads(experts, machine);
-      return {{makeSchedule(kernel.getContext(), {{"threads", threads}}), 0}};
+      return {{makeSchedule(kernel.getContext(), {{"tokens", kTileTokens},
+                                                  {"tiles", machine.workers},
+                                                  {"threads", chooseThreads(experts, machine)}}),
+               0}};
     }
     return {{makeSchedule(kernel.getContext(), {}), 0}};
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
-    return kern::GridAttr::get(kernel.getContext(), kern::Dim::One, 1, 1, 0, 1);
+    MLIRContext *context = kernel.getContext();
+    auto schedule = kernel.getSchedule();
+    auto rows = dyn_cast<kern::RowsAttr>(kernel.getRows()[0]);
+    if (!schedule || !schedule->get("tokens") || !rows)
+      return kern::GridAttr::get(context, kern::Dim::One, 1, 1, 0, 1);
+    return kern::GridAttr::get(context, rows.getDim(), rows.getMultiplier(),
+                               schedule->get("tokens"), schedule->get("tiles"), 1);
   }
 
   LogicalResult emit(TileFunction &tile) const override {
@@ -36,7 +48,38 @@ public:
     auto permute = llvm::hasSingleElement(ops) ? dyn_cast<moe::PermuteOp>(*ops.begin()) : nullptr;
     if (!permute)
       return tile.kernel.emitOpError() << "with hero permutation must hold one moe.permute";
+    if (tile.getScheduleSize("tokens"))
+      return emitShare(tile, permute);
     Sort(tile, permute).emit();
+    return success();
+  }
+
+private:
+  /// Tokens of a tile at least, but for the last.
+  static constexpr int64_t kTileTokens = 64;
+
+  static int64_t chooseThreads(int64_t experts, const Machine &machine) {
+    int64_t threads = machine.threads;
+    while (threads > machine.subgroup &&
+           TeamSort::countBytes(experts, threads, machine) > machine.workspaceBytes)
+      threads /= 2;
+    return threads;
+  }
+
+  /// Tile t of n has the tokens from t/n to (t + 1)/n of all.
+  static LogicalResult emitShare(TileFunction &tile, moe::PermuteOp permute) {
+    auto &b = tile.b;
+    Buffer ids = tile.getArgument(permute.getIds());
+    if (!ids)
+      return permute.emitError() << "of a kernel of its own must read an argument";
+    TeamSort sort(tile, permute);
+    Value tiles = arith::DivUIOp::create(b, addIndex(b, ids.rows, kTileTokens - 1),
+                                         constantIndex(b, kTileTokens));
+    tiles = arith::MinUIOp::create(b, tiles, constantIndex(b, tile.getScheduleSize("tiles")));
+    auto share = [&](Value index) -> Value {
+      return arith::DivUIOp::create(b, arith::MulIOp::create(b, index, ids.rows), tiles);
+    };
+    sort.emit(share(tile.getTile()), share(addIndex(b, tile.getTile(), 1)));
     return success();
   }
 };

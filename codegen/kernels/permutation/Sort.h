@@ -1,7 +1,5 @@
-// A stable counting sort of (token, choice) pairs by expert, by one tile. Each thread of its team
-// has a run of tokens and counters of its own for every expert: it counts its pairs, learns from
-// the sums of the threads before it where its first slot of each expert is, and deals its pairs
-// out.
+// A stable counting sort of (token, choice) pairs by expert, by one thread: count the pairs, learn
+// where each expert's slots begin, deal the pairs out. Teams have TeamSort.
 #pragma once
 
 #include "codegen/kernels/TileFunction.h"
@@ -16,16 +14,9 @@ public:
 
   void emit();
 
-  /// Threads whose counters for `experts` experts fit into a tile's workspace.
-  static int64_t chooseThreads(int64_t experts, const Machine &machine);
-
 private:
-  /// Calls `body(token, choice, expert)` for every pair of the thread in order.
+  /// Calls `body(token, choice, expert)` for every pair in order.
   void forPairs(llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value)> body);
-  /// The thread's cursor of an expert.
-  llvm::SmallVector<mlir::Value, 2> at(mlir::Value expert);
-  /// For each expert and each thread, the pairs of the threads before it; returns the expert's sum.
-  mlir::Value addThreads(mlir::Value expert);
   /// Adds one to an expert's cursor; returns it as it was.
   mlir::Value advance(mlir::Value expert);
   /// Where the slots of each expert begin; leaves the cursors there.
@@ -35,9 +26,7 @@ private:
   TileFunction *tile;
   Buffer ids, rows, slots, offsets; // results that the kernel does not yield are null
   int64_t topK, experts;
-  Team team;
-  mlir::Value cursors; // [threads,] [experts] i32: pairs of each expert, then its next free slot
-  mlir::Value starts;  // [experts] i32 of several threads: first the pairs, then the first slots
+  mlir::Value cursors; // [experts] i32: pairs of each expert, then its next free slot
 };
 
 } // namespace moec::codegen

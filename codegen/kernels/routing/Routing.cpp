@@ -4,6 +4,7 @@
 #include "codegen/kernels/Emitter.h"
 #include "codegen/kernels/Vectors.h"
 #include "codegen/kernels/routing/RowDot.h"
+#include "codegen/kernels/routing/TeamGate.h"
 #include "codegen/kernels/rows/DomainRows.h"
 #include "codegen/kernels/rows/RowProgram.h"
 
@@ -13,12 +14,28 @@ using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
 
+/// A schedule has it when each subgroup has a row.
+static constexpr llvm::StringLiteral kSubgroups = "subgroups";
+
 namespace {
 
 /// One subgroup for a gate alone; for the product before it as many as there are.
 int64_t chooseThreads(kern::KernelOp kernel, const Machine &machine) {
   bool hasLinear = !kernel.getBody().front().getOps<moe::LinearOp>().empty();
   return hasLinear ? machine.threads : machine.subgroup;
+}
+
+/// Rows of a tile that has a subgroup for each.
+constexpr int64_t kGateRows = 4;
+
+/// The gate of a kernel that is nothing else, when a subgroup can compute it in registers; or null.
+moe::GateOp findTeamGate(kern::KernelOp kernel, const Machine &machine) {
+  auto ops = kernel.getBody().front().without_terminator();
+  auto gate = llvm::hasSingleElement(ops) ? dyn_cast<moe::GateOp>(*ops.begin()) : nullptr;
+  if (!gate || !machine.hasTeams() || machine.threads < kGateRows * machine.subgroup)
+    return {};
+  bool isYieldedOnce = llvm::equal(kernel.getYielded(), gate->getResults());
+  return isYieldedOnce && TeamGate::accepts(gate, machine) ? gate : moe::GateOp();
 }
 
 class RoutingEmitter : public KernelEmitter {
@@ -34,6 +51,11 @@ public:
   /// `tiles`: at most so many; `row_tile`: tokens whose logits are computed together.
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
+    if (findTeamGate(kernel, machine))
+      return {{makeSchedule(kernel.getContext(), {{"row_tile", kGateRows},
+                                                  {"threads", kGateRows * machine.subgroup},
+                                                  {kSubgroups, 1}}),
+               0}};
     if (machine.hasTeams()) // a tile a token: a gate is work for one subgroup
       return {{makeSchedule(kernel.getContext(), {{"row_tile", 1},
                                                   {"tiles", int64_t(1) << 20},
@@ -44,12 +66,20 @@ public:
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
     kern::RowsAttr rows = getDomainRows(kernel);
-    int64_t tiles = kernel.getSchedule() ? kernel.getSchedule()->get("tiles", 64) : 64;
+    int64_t tiles = 64, rowTile = 1;
+    if (auto schedule = kernel.getSchedule()) {
+      bool hasSubgroups = schedule->get(kSubgroups);
+      tiles = hasSubgroups ? 0 : schedule->get("tiles", 64);
+      rowTile = hasSubgroups ? schedule->get("row_tile") : 1;
+    }
     return kern::GridAttr::get(kernel.getContext(), rows ? rows.getDim() : kern::Dim::One,
-                               rows ? rows.getMultiplier() : 1, 1, tiles, 1);
+                               rows ? rows.getMultiplier() : 1, rowTile, tiles, 1);
   }
 
   LogicalResult emit(TileFunction &tile) const override;
+
+private:
+  static void emitTeamGate(TileFunction &tile, moe::GateOp gate);
 };
 
 /// The body: at most one linear on arguments, then row-wise ops.
@@ -78,12 +108,28 @@ static LogicalResult readBody(TileFunction &tile, Body &body) {
   return success();
 }
 
+void RoutingEmitter::emitTeamGate(TileFunction &tile, moe::GateOp gate) {
+  auto &b = tile.b;
+  Buffer logits = tile.getArgument(gate.getLogits());
+  Buffer ids = tile.getResult(0), weights = tile.getResult(1);
+  Value begin = mulIndex(b, tile.getTile(), kGateRows);
+  Value end = arith::MinUIOp::create(b, addIndex(b, begin, kGateRows), logits.rows);
+  int64_t columns = moe::getShape(gate.getIds().getType()).back();
+  forItems(b, tile.getTeam(), begin, end, [&](Value row, const Team &part) {
+    TeamGate(tile, gate, part)
+        .emit({logits.data, {}, row, 0, moe::getShape(gate.getLogits().getType()).back()},
+              {ids.data, {}, row, 0, columns}, {weights.data, {}, row, 0, columns});
+  });
+}
+
 LogicalResult RoutingEmitter::emit(TileFunction &tile) const {
   auto &b = tile.b;
   const Team &team = tile.getTeam();
   kern::RowsAttr domain = getDomainRows(tile.kernel);
   if (!domain)
     return tile.kernel.emitOpError() << "has no result with a run-time row count";
+  if (tile.getScheduleSize(kSubgroups))
+    return emitTeamGate(tile, findTeamGate(tile.kernel, tile.machine)), success();
   Body body;
   if (failed(readBody(tile, body)))
     return failure();

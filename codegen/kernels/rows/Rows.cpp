@@ -1,8 +1,12 @@
-// Kernels with hero rows or pointwise: one tile a row.
+// Kernels with hero rows or pointwise: one tile a row, or a part of it.
 #include "codegen/kernels/Emitter.h"
+#include "codegen/kernels/Vectors.h"
 #include "codegen/kernels/rows/DomainRows.h"
+#include "codegen/kernels/rows/RegisterProgram.h"
 #include "codegen/kernels/rows/RowProgram.h"
 #include "codegen/kernels/sampling/SamplingEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace moec;
@@ -34,6 +38,9 @@ static int64_t chooseThreads(kern::KernelOp kernel, const Machine &machine) {
   return std::clamp<int64_t>(llvm::bit_ceil<uint64_t>(steps), machine.subgroup, machine.threads);
 }
 
+/// A schedule has lanes when rows stay in registers (RegisterLayout.h).
+static constexpr llvm::StringLiteral kLanes = "lanes", kParts = "parts";
+
 namespace {
 
 class RowsEmitter : public KernelEmitter {
@@ -49,11 +56,21 @@ public:
                                        const Machine &machine) const override {
     if (const KernelEmitter *family = findSamplingEmitter(kernel))
       return family->getCandidates(kernel, machine);
-    if (machine.hasTeams())
-      return {{makeSchedule(kernel.getContext(),
-                            {{"row_tile", 1}, {"threads", chooseThreads(kernel, machine)}}),
-               0}};
-    return {{makeSchedule(kernel.getContext(), {{"row_tile", 1}}), 0}};
+    MLIRContext *context = kernel.getContext();
+    if (!machine.hasTeams())
+      return {{makeSchedule(context, {{"row_tile", 1}}), 0}};
+    SmallVector<Candidate> candidates;
+    for (const RegisterLayout &layout : getRegisterLayouts(kernel, machine))
+      candidates.push_back({makeSchedule(context, {{"row_tile", 1},
+                                                   {kLanes, layout.lanes},
+                                                   {"threads", layout.threads},
+                                                   {kParts, layout.parts}}),
+                            double(candidates.size())});
+    if (candidates.empty())
+      candidates.push_back(
+          {makeSchedule(context, {{"row_tile", 1}, {"threads", chooseThreads(kernel, machine)}}),
+           0});
+    return candidates;
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
@@ -61,7 +78,9 @@ public:
       return family->getGrid(kernel);
     kern::RowsAttr rows = getDomainRows(kernel);
     auto dim = rows ? rows.getDim() : kern::Dim::One;
-    return kern::GridAttr::get(kernel.getContext(), dim, rows ? rows.getMultiplier() : 1, 1, 0, 1);
+    int64_t parts = kernel.getSchedule() ? kernel.getSchedule()->get(kParts, 1) : 1;
+    return kern::GridAttr::get(kernel.getContext(), dim, rows ? rows.getMultiplier() : 1, 1, 0,
+                               parts);
   }
 
   LogicalResult emit(TileFunction &tile) const override {
@@ -69,10 +88,25 @@ public:
       return family->emit(tile);
     if (!getDomainRows(tile.kernel))
       return tile.kernel.emitOpError() << "has no result with a run-time row count";
+    if (tile.getScheduleSize(kLanes))
+      return emitInRegisters(tile), success();
     SmallVector<Operation *> ops;
     for (Operation &op : tile.kernel.getBody().front().without_terminator())
       ops.push_back(&op);
     return RowProgram(tile, ops).emit(tile.getTile());
+  }
+
+private:
+  static void emitInRegisters(TileFunction &tile) {
+    auto &b = tile.b;
+    int64_t parts = tile.getScheduleSize(kParts);
+    RegisterProgram program(tile,
+                            {tile.getScheduleSize(kLanes), tile.getScheduleSize("threads"), parts});
+    if (parts == 1)
+      return program.emit(tile.getTile(), {});
+    Value count = constantIndex(b, parts);
+    Value row = arith::DivUIOp::create(b, tile.getTile(), count);
+    program.emit(row, arith::RemUIOp::create(b, tile.getTile(), count));
   }
 };
 

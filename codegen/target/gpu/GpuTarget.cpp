@@ -113,6 +113,7 @@ static std::optional<std::string> buildTile(const GpuTarget &target, ModuleOp in
   LogicalResult emitted = emitter->emit(tile);
   tile.finish();
   built.launch.threads = tile.getTeam().threads;
+  built.launch.earlyLaunch = target.canLaunchEarly();
   built.launch.sharedBytes =
       tile.function->getAttrOfType<IntegerAttr>(TileFunction::kWorkspaceAttr).getInt();
   if (failed(emitted))

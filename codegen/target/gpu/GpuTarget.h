@@ -30,11 +30,13 @@ public:
   /// of teams. What can be fused is what the latter takes, so that every group has a family.
   const KernelEmitter *findEmitter(kern::KernelOp kernel) const;
 
+  /// Whether a kernel may begin before the launch before it has ended, and wait by itself.
+  virtual bool canLaunchEarly() const { return false; }
+
   /// The chip's own families, the preferred ones first.
   virtual llvm::ArrayRef<const WholeKernelEmitter *> getWholeKernelEmitters() const { return {}; }
 
 private:
-
   std::string name;
   Machine machine;
   kern::TargetRates rates;

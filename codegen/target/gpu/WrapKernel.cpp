@@ -122,6 +122,8 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
   Value index = header->addArgument(w.b.getI64Type(), w.b.getLoc());
 
   w.b.setInsertionPointToStart(entry);
+  if (kernel.launch.earlyLaunch)
+    intrinsics.letNextBegin(w.b);
   w.loadDims(w.function.getArgument(slots.size()));
   for (auto [i, slot] : llvm::enumerate(slots))
     w.pushSlot(slot, w.function.getArgument(i));
@@ -132,7 +134,12 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
   w.pushMemRef(MemRefType::get({ShapedType::kDynamic}, w.b.getI8Type()),
                LLVM::AddressOfOp::create(w.b, global), w.constant(0));
   Value tiles = w.countTiles(grid), step = w.read(intrinsics.gridSize);
-  LLVM::BrOp::create(w.b, w.read(intrinsics.blockIndex), header);
+  Value first = w.read(intrinsics.blockIndex);
+  // Every block waits, with or without a tile: a launch that ends has then seen the end of all
+  // before it, and who waits for it need not look further back.
+  if (kernel.launch.earlyLaunch)
+    intrinsics.waitForEarlier(w.b);
+  LLVM::BrOp::create(w.b, first, header);
 
   w.b.setInsertionPointToStart(header);
   Value more = LLVM::ICmpOp::create(w.b, LLVM::ICmpPredicate::ult, index, tiles);
@@ -140,7 +147,8 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
   w.b.setInsertionPointToStart(body);
   w.operands[tileOperand] = index;
   LLVM::CallOp::create(w.b, tile, w.operands);
-  intrinsics.barrier(w.b); // the next tile uses the same workspace
+  if (kernel.launch.sharedBytes)
+    intrinsics.barrier(w.b); // the next tile uses the same workspace
   LLVM::BrOp::create(w.b, LLVM::AddOp::create(w.b, index, step).getResult(), header);
   w.b.setInsertionPointToStart(exit);
   LLVM::ReturnOp::create(w.b, ValueRange{});

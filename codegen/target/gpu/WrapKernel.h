@@ -14,6 +14,9 @@ struct KernelIntrinsics {
   mlir::LLVM::CConv convention;
   /// Emits the block's barrier.
   llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> barrier;
+  /// Emits what lets the next launch begin, and the wait for the launches before; for kernels that
+  /// may begin early.
+  llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> letNextBegin, waitForEarlier;
 };
 
 /// Adds the entry point of `kernel` to `module`, beside its tile function in the LLVM dialect.

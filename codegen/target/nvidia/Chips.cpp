@@ -9,11 +9,11 @@ using namespace moec;
 using namespace moec::codegen;
 
 static constexpr Chip kChips[] = {
-    {"sm_80", "+ptx80", "A100 80GB", 108, 163, 164, 1800, 312, 312, false},
-    {"sm_89", "+ptx84", "L40S", 142, 99, 100, 780, 362, 733, true},
-    {"sm_90a", "+ptx84", "H100 80GB", 132, 227, 228, 3000, 990, 1979, true},
-    {"sm_100a", "+ptx88", "B200", 148, 227, 228, 7200, 2250, 4500, true},
-    {"sm_120a", "+ptx88", "RTX PRO 6000", 188, 99, 100, 1600, 500, 1000, true},
+    {"sm_80", "+ptx80", "A100 80GB", 108, 163, 164, 1800, 312, 312, false, false},
+    {"sm_89", "+ptx84", "L40S", 142, 99, 100, 780, 362, 733, true, false},
+    {"sm_90a", "+ptx84", "H100 80GB", 132, 227, 228, 3000, 990, 1979, true, true},
+    {"sm_100a", "+ptx88", "B200", 148, 227, 228, 7200, 2250, 4500, true, true},
+    {"sm_120a", "+ptx88", "RTX PRO 6000", 188, 99, 100, 1600, 500, 1000, true, true},
 };
 
 /// A launch of a graph, and the wait for the one before it.

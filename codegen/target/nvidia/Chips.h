@@ -22,6 +22,7 @@ struct Chip {
   double teraflops;                 // bf16 matrix products, dense
   double fp8Teraflops;              // E4M3 matrix products, dense; as bf16 where there are none
   bool hasFp8;                      // conversions of E4M3 in hardware
+  bool hasEarlyLaunch;              // programmatic dependent launch
   llvm::StringLiteral refusal = ""; // why nothing is compiled for it yet
 
   Machine getMachine() const;

@@ -25,12 +25,27 @@ static void emitBarrier(ImplicitLocOpBuilder &b) {
                                 ValueRange{all});
 }
 
+/// Assembly, not an intrinsic: LLVM's say that they touch no memory, and loads could pass them.
+template <const char *text> static void emitGridControl(ImplicitLocOpBuilder &b) {
+  LLVM::InlineAsmOp::create(b, TypeRange{}, ValueRange{}, text, "~{memory}",
+                            /*has_side_effects=*/true, /*is_align_stack=*/false,
+                            LLVM::TailCallKind::None,
+                            LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
+                            /*operand_attrs=*/ArrayAttr());
+}
+static constexpr char kLaunchDependents[] = "griddepcontrol.launch_dependents;";
+static constexpr char kWait[] = "griddepcontrol.wait;";
+
 /// Entry points around the lowered tile functions.
 static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
   if (failed(lowerToNvptx(*tiles.module, target.getChip())))
     return createStringError("the tile functions cannot be lowered to LLVM");
-  KernelIntrinsics intrinsics{"llvm.nvvm.read.ptx.sreg.ctaid.x", "llvm.nvvm.read.ptx.sreg.nctaid.x",
-                              LLVM::CConv::PTX_Kernel, emitBarrier};
+  KernelIntrinsics intrinsics{"llvm.nvvm.read.ptx.sreg.ctaid.x",
+                              "llvm.nvvm.read.ptx.sreg.nctaid.x",
+                              LLVM::CConv::PTX_Kernel,
+                              emitBarrier,
+                              emitGridControl<kLaunchDependents>,
+                              emitGridControl<kWait>};
   for (const GpuKernel &kernel : tiles.kernels) {
     if (kernel.isWhole)
       continue;

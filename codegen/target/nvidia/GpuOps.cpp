@@ -77,6 +77,23 @@ struct LowerShuffle : OpRewritePattern<gpu::ShuffleOp> {
   }
 };
 
+/// The largest or smallest unsigned i32 of a warp.
+struct LowerSubgroupReduce : OpRewritePattern<gpu::SubgroupReduceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(gpu::SubgroupReduceOp op,
+                                PatternRewriter &rewriter) const override {
+    StringRef name = op.getOp() == gpu::AllReduceOperation::MAXUI   ? "umax"
+                     : op.getOp() == gpu::AllReduceOperation::MINUI ? "umin"
+                                                                    : "";
+    if (name.empty() || !op.getType().isInteger(32))
+      return rewriter.notifyMatchFailure(op, "not a reduction that emitters use");
+    Value all = number(rewriter, op.getLoc(), -1);
+    rewriter.replaceOp(op, call(rewriter, op.getLoc(), op.getType(), "llvm.nvvm.redux.sync." + name,
+                                {op.getValue(), all}));
+    return success();
+  }
+};
+
 } // namespace
 
 void moec::codegen::populateGpuOpsPatterns(RewritePatternSet &patterns) {
@@ -84,5 +101,5 @@ void moec::codegen::populateGpuOpsPatterns(RewritePatternSet &patterns) {
   patterns.add<ReadRegister<gpu::ThreadIdOp>>(context, "tid");
   patterns.add<ReadRegister<gpu::BlockIdOp>>(context, "ctaid");
   patterns.add<ReadRegister<gpu::GridDimOp>>(context, "nctaid");
-  patterns.add<LowerBarrier, LowerSubgroupBarrier, LowerShuffle>(context);
+  patterns.add<LowerBarrier, LowerSubgroupBarrier, LowerShuffle, LowerSubgroupReduce>(context);
 }

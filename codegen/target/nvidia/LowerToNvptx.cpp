@@ -39,7 +39,21 @@ struct ExpandForChip : PassWrapper<ExpandForChip, OperationPass<ModuleOp>> {
 
 } // namespace
 
+/// Only a block's barriers order what its threads do in its own memory.
+static void relaxSharedAtomics(ModuleOp module) {
+  constexpr unsigned kShared = 3;
+  module.walk([](LLVM::AtomicRMWOp op) {
+    if (cast<LLVM::LLVMPointerType>(op.getPtr().getType()).getAddressSpace() != kShared)
+      return;
+    op.setOrdering(LLVM::AtomicOrdering::monotonic);
+    op.setSyncscope("block");
+  });
+}
+
 LogicalResult moec::codegen::lowerToNvptx(ModuleOp module, const Chip &chip) {
-  return lowerTiles(module, std::make_unique<ExpandForChip>(chip),
-                    [](PassManager &pm) { pm.addPass(createConvertNVVMToLLVMPass()); });
+  if (failed(lowerTiles(module, std::make_unique<ExpandForChip>(chip),
+                        [](PassManager &pm) { pm.addPass(createConvertNVVMToLLVMPass()); })))
+    return failure();
+  relaxSharedAtomics(module);
+  return success();
 }

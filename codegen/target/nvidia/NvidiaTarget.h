@@ -16,6 +16,7 @@ public:
       : GpuTarget(chip.name.str(), chip.getMachine(), chip.getRates()), chip(chip) {}
 
   const Chip &getChip() const { return chip; }
+  bool canLaunchEarly() const override { return chip.hasEarlyLaunch; }
   llvm::ArrayRef<const WholeKernelEmitter *> getWholeKernelEmitters() const override;
   /// Largest row counts of the classes of matrix kernels that the chip computes differently
   /// (passes/RowClasses.h); empty: it has one way for all.
