@@ -239,7 +239,8 @@ static bool emitBlock(StringRef name, mlir::ModuleOp module) {
 }
 
 //===----------------------------------------------------------------------===//
-// Kernels. Slots: x codes, x scales, w codes, w scales, addend, result, quantized codes, scales.
+// Kernels. Slots: x codes, x scales, w codes, w scales, addend, result, quantized codes, scales,
+// offsets, rows.
 //===----------------------------------------------------------------------===//
 
 static void printLaunch(const KernelFrame &frame) {
@@ -282,6 +283,14 @@ static BlockScaledProblem makeProblem(const Sizes &sizes) {
   problem.columns = sizes.get("n", 4096);
   problem.interleave = sizes.get("interleave");
   problem.weightRows = problem.columns * (sizes.get("gated") ? 2 : 1);
+  if (int64_t count = sizes.get("groups")) {
+    problem.groups = RowGroups();
+    problem.groups->offsets = 8;
+    problem.groups->count = count;
+    problem.groups->topK = sizes.get("top_k", 1);
+    if (sizes.get("gather"))
+      problem.groups->rows = 9;
+  }
   if (auto reason = problem.refuse()) {
     llvm::errs() << "error: " << *reason << "\n";
     exit(1);
@@ -296,7 +305,9 @@ static MatmulSize makeSize(const Sizes &sizes, const BlockScaledProblem &problem
           .columnWaves = sizes.get("gated") ? 2 : 1,
           .columnMultiple = sizes.get("quantize") ? 128 : 8,
           .canStage = !sizes.get("quantize") && !sizes.get("f32"),
-          .interleave = problem.interleave};
+          .interleave = problem.interleave,
+          .groups = sizes.get("groups"),
+          .isGathered = problem.isGathered()};
 }
 
 static int finish(KernelFrame &frame) {
@@ -324,7 +335,7 @@ static int emitStreaming(mlir::ModuleOp module, const Sizes &sizes) {
                << getNumBlocks(tile, problem) << "\n";
   LaunchShape shape = getLaunchShape(tile);
   shape.earlyLaunch = sizes.get("early");
-  KernelFrame frame(module, "streaming", /*numSlots=*/8, shape);
+  KernelFrame frame(module, "streaming", /*numSlots=*/10, shape);
   emitStreamingMatmul(frame, problem, tile, makeEpilogue(sizes, problem.columns));
   return finish(frame);
 }
@@ -335,10 +346,12 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
   if (sizes.get("m"))
     tile = getMatmulTiles(makeSize(sizes, problem), 132).front();
   tile.rows = sizes.get("rows", tile.rows);
+  tile.brought = sizes.get("brought", tile.brought);
   tile.columns = sizes.get("columns", tile.columns);
   tile.columnWaves = sizes.get("gated") ? 2 : 1;
   tile.consumers = sizes.get("consumers", tile.consumers);
   tile.split = sizes.get("split", tile.split);
+  tile.parts = sizes.get("parts", tile.parts);
   tile.stages = sizes.get("stages", tile.stages);
   tile.staged = sizes.get("staged", tile.staged);
   llvm::outs() << "// tile " << tile.rows << " x " << tile.columns << " consumers "
@@ -350,7 +363,7 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
                  << "\n";
   LaunchShape shape = getLaunchShape(tile);
   shape.earlyLaunch = sizes.get("early");
-  KernelFrame frame(module, "matmul", /*numSlots=*/8, shape);
+  KernelFrame frame(module, "matmul", /*numSlots=*/10, shape);
   emitBlockScaledMatmul(frame, problem, tile, makeEpilogue(sizes, problem.columns));
   return finish(frame);
 }

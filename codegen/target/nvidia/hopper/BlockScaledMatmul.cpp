@@ -2,12 +2,12 @@
 
 #include "codegen/target/nvidia/hopper/Cluster.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
+#include "codegen/target/nvidia/hopper/RowGather.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
+#include "codegen/target/nvidia/hopper/WeightScales.h"
 #include "codegen/target/nvidia/hopper/WgmmaTile.h"
 
 #include "llvm/Support/MathExtras.h"
-
-#include <numeric>
 
 using namespace moec::hopper;
 
@@ -17,76 +17,36 @@ static constexpr int64_t kScaleBlocks = 4;
 static constexpr int64_t kPrefetched = 16;
 
 std::optional<std::string> BlockScaledProblem::refuse() const {
-  if (k % (128 * kScaleBlocks))
-    return "K = " + std::to_string(k) + " is no multiple of 512";
+  if (k % 128)
+    return "K = " + std::to_string(k) + " is no multiple of 128";
   if (columns % 8)
     return "N = " + std::to_string(columns) + " is no multiple of 8";
+  if (groups && groups->count > RowGroups::kMostGroups)
+    return "its offsets list " + std::to_string(groups->count) + " groups, more than " +
+           std::to_string(RowGroups::kMostGroups);
   return std::nullopt;
 }
 
 LaunchShape moec::hopper::getLaunchShape(const MatmulTile &tile) {
   LaunchShape shape;
-  shape.threads = WarpRoles{tile.consumers}.getThreads();
-  shape.cluster = tile.split;
+  shape.threads = WarpRoles{.consumers = tile.consumers}.getThreads();
+  shape.cluster = tile.getCluster();
   shape.maxBlocks = tile.split > 1 ? 0 : tile.workers; // what a cluster gathers, it gathers once
   return shape;
 }
 
 namespace {
 
-/// The scales of the weight that a tile's columns need in one block of K. A wave's columns touch
-/// one, two or three rows of scales; which ones depends on the tile, but columns of one group of
-/// gcd(columns, 128) share theirs.
-class WeightScales {
-public:
-  WeightScales(Builder &b, const Global &scales, const BlockScaledProblem &problem,
-               const MatmulTile &tile, llvm::ArrayRef<Int> firstRows)
-      : b(&b), group(std::gcd(tile.columns, int64_t(128))),
-        rowsPerWave(1 + (256 - group - 1 + tile.columns - 128) / 128) {
-    int64_t last = llvm::divideCeil(problem.weightRows, 128) - 1;
-    for (const Int &row : firstRows) {
-      for (int64_t i = 0; i < rowsPerWave; ++i)
-        lines.push_back(scales.at(min((row >> 7) + i, Int(b, last)), problem.k / 128 * 4));
-      offsets.push_back(row & 127);
-    }
-  }
-
-  /// Of block `block`, one value a row of scales.
-  Values load(const Int &block) const {
-    Values values;
-    for (const Global &line : lines)
-      values.push_back(moec::hopper::load(line + block * 4, b->getF32Type(), 4, /*constant=*/true));
-    return values;
-  }
-
-  int64_t countGroups(int64_t columns) const { return columns / group; }
-  int64_t getGroup(int64_t block) const { return block * 8 / group; }
-
-  /// What `load` gave for column group `g` of wave `wave`.
-  Value get(mlir::ValueRange loaded, int64_t wave, int64_t g) const {
-    int64_t low = g * group / 128, high = (128 - group + g * group) / 128;
-    Value first = loaded[wave * rowsPerWave + low];
-    if (low == high)
-      return first;
-    Bool isNext = offsets[wave] + g * group >= 128 * high;
-    return select(isNext, loaded[wave * rowsPerWave + high], first);
-  }
-
-private:
-  Builder *b;
-  int64_t group, rowsPerWave;
-  llvm::SmallVector<Global> lines; // [wave][row]
-  llvm::SmallVector<Int> offsets;  // of each wave's first column in its row of scales
-};
-
 class Kernel {
 public:
   Kernel(KernelFrame &frame, const BlockScaledProblem &problem, const MatmulTile &tile,
          const EpilogueSpec &spec)
-      : frame(frame), b(frame.b), problem(problem), tile(tile), roles{tile.consumers},
+      : frame(frame), b(frame.b), problem(problem), tile(tile),
+        roles{.consumers = tile.consumers, .manyProducers = problem.needsThreads()},
         epilogue(frame, spec, tile, problem.getRows()), blocks(problem.k / 128 / tile.split),
         operands(frame, tile.stages, tile.getStageBytes()),
-        scales(frame, 2, tile.rows * 4 * kScaleBlocks) {
+        scales(frame, 2, tile.rows * 4 * kScaleBlocks),
+        order(frame, tile, problem.columns, problem.groups) {
     int64_t bytes = tile.rows * tile.getTileColumns() * 4;
     if (tile.split > 1) {
       gathered = frame.allocate((tile.split - 1) * bytes, 16);
@@ -97,21 +57,24 @@ public:
   void emit();
 
 private:
-  struct Place {
-    Int row, column; // of x and of the results
-  };
-
   void addMaps();
   void start();
-  Place getPlace(const Int &index) const;
+  void shareBandwidth();
+  void waitForLaunch() const;
   Int getWeightRow(const Int &column, int64_t wave) const;
+  TilePlace getPlace(const Int &index) const;
   /// Calls `body(place, carried)` for each of the block's tiles.
   void forTiles(mlir::ValueRange init,
-                llvm::function_ref<Values(const Place &, mlir::ValueRange)> body);
+                llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body);
 
   void produce();
   void prefetchWeights();
-  Values bringBlock(const Place &place, const Int &block, mlir::ValueRange positions);
+  Values bringBlock(const TilePlace &place, const RowGather *gather, const Int &block,
+                    mlir::ValueRange positions);
+  void bringOperands(const MbarrierRing::Position &position, const TilePlace &place,
+                     const RowGather *gather, const Int &block);
+  void bringScales(const MbarrierRing::Position &position, const TilePlace &place,
+                   const RowGather *gather, const Int &block);
 
   void consume(const Int &warpgroup);
   /// One block of K; `sums` go on, `loaded` are the weight's scales.
@@ -121,14 +84,18 @@ private:
     Values registers; // of the last product
   };
   Values multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales);
-  void multiplyBlock(Step &step, int64_t turn, const WeightScales &weightScales);
-  void finishTile(const Place &place, mlir::ValueRange sums);
+  Values multiplyBlocks(const Int &block, int64_t count, mlir::ValueRange carried,
+                        const WeightScales &weightScales);
+  void multiplyBlock(Step &step, int64_t turn, bool isLastTurn, const WeightScales &weightScales);
+  void finishTile(const TilePlace &place, mlir::ValueRange sums);
   Shared getGathered(const Int &from, int64_t quad) const;
   void send(mlir::ValueRange sums) const;
   Values gather(mlir::ValueRange sums) const;
-  void storeTile(const Place &place, mlir::ValueRange sums);
+  void storeTile(const TilePlace &place, mlir::ValueRange sums);
   Values promote(llvm::ArrayRef<Value> factors, mlir::ValueRange product, mlir::ValueRange sums,
                  int64_t columnWave, mlir::ValueRange loaded, const WeightScales &weightScales);
+
+  int64_t countSums() const { return tile.getWaves() * tile.columns / 2; }
 
   KernelFrame &frame;
   Builder &b;
@@ -138,11 +105,13 @@ private:
   TileEpilogue epilogue;
   int64_t blocks; // of K, of each block of a cluster
   MbarrierRing operands, scales;
-  Value xMap, wMap, scaleMap;
-  Int rows, tileRows, numTiles; // M; tiles along M; tiles
-  Int warp, lane, warpRow;      // of a consumer; its warp's first row in the tile
-  Int rank, firstBlock;         // in the cluster; of K
-  Shared gathered, arrived;     // sums of the cluster's other blocks, and their barrier
+  TileOrder order;
+  Value xMap, wMap, scaleMap; // of x and of its scales: null when threads bring them
+  Int numTiles;
+  Int warp, lane, warpRow; // of a consumer; its warp's first row in the tile
+  Int rank, firstBlock;    // in the cluster; of K
+  Int cluster, numClusters;
+  Shared gathered, arrived; // sums of the cluster's other blocks, and their barrier
 };
 
 } // namespace
@@ -158,56 +127,75 @@ void Kernel::emit() {
 }
 
 void Kernel::addMaps() {
-  xMap = frame.addTensorMap(TensorMap::ofOperand(problem.xCodes, problem.k, problem.getRows(),
-                                                 static_cast<uint32_t>(tile.rows)));
+  if (!problem.isGathered())
+    xMap = frame.addTensorMap(TensorMap::ofOperand(problem.xCodes, problem.k, problem.getRows(),
+                                                   static_cast<uint32_t>(tile.getBroughtRows())));
+  int64_t matrices = problem.groups ? problem.groups->count : 1;
   wMap = frame.addTensorMap(TensorMap::ofOperand(problem.wCodes, problem.k,
-                                                 Extent::of(problem.weightRows),
+                                                 Extent::of(matrices * problem.weightRows),
                                                  static_cast<uint32_t>(tile.columns)));
+  if (problem.needsThreads())
+    return;
   TensorMap map;
   map.slot = problem.xScales;
   map.element = TensorMap::Element::Float32;
   uint64_t allBlocks = problem.k / 128;
   map.sizes = {Extent::of(allBlocks), problem.getRows()};
   map.strides = {4 * allBlocks};
-  map.box = {kScaleBlocks, static_cast<uint32_t>(tile.rows)};
+  map.box = {kScaleBlocks, static_cast<uint32_t>(tile.getBroughtRows())};
   scaleMap = frame.addTensorMap(map);
 }
 
 void Kernel::start() {
+  int64_t byThreads = roles.manyProducers ? RowGather::kThreads : 0;
   ifThen(getThread(b) == 0, [&] {
-    operands.init(/*fullArrivals=*/1, roles.getConsumerWarps());
-    scales.init(/*fullArrivals=*/1, roles.getConsumerWarps());
+    operands.init(1 + (problem.isGathered() ? byThreads : 0), roles.getConsumerWarps());
+    scales.init(byThreads ? byThreads : 1, roles.getConsumerWarps());
+    epilogue.init();
     if (tile.split > 1) {
       initBarrier(arrived, 1);
       arriveExpecting(arrived, Int(b, (tile.split - 1) * tile.rows * tile.getTileColumns() * 4));
     }
     fenceBarrierInit(b);
     for (Value map : {xMap, wMap, scaleMap})
-      prefetchMap(b, map);
+      if (map)
+        prefetchMap(b, map);
     for (Value map : epilogue.getMaps())
       prefetchMap(b, map);
   });
-  Cluster{tile.split}.meet(b);
-  rank = tile.split > 1 ? getClusterRank(b) : Int(b, 0);
-  firstBlock = rank * blocks;
+  if (problem.groups && frame.getShape().earlyLaunch)
+    waitDependencies(b); // which tiles there are was decided before
+  order.start(problem.groups ? Int() : frame.getDim(problem.rowsDim) * problem.rowsMultiplier);
+  Cluster{tile.getCluster()}.meet(b);
+  if (problem.groups && tile.getCluster() > 1)
+    syncBlock(b); // a cluster's meeting does not show what was written
+  rank = tile.getCluster() > 1 ? getClusterRank(b) : Int(b, 0);
+  firstBlock = tile.split > 1 ? rank * blocks : Int(b, 0);
+  cluster = getBlock(b) / tile.getCluster();
+  numClusters = getNumBlocks(b) / tile.getCluster();
   if (frame.getShape().earlyLaunch)
     launchDependents(b);
-  rows = frame.getDim(problem.rowsDim) * problem.rowsMultiplier;
-  tileRows = ceilDiv(rows, tile.rows);
-  numTiles = tileRows * llvm::divideCeil(problem.columns, tile.columns);
+  numTiles = order.countTiles();
+  if (tile.rows == 64 && tile.split == 1)
+    shareBandwidth();
 }
 
-/// Tiles run along `rowGroup` row tiles, then to the next columns: what is in flight shares weights
-/// and x.
-Kernel::Place Kernel::getPlace(const Int &index) const {
-  int64_t tileColumns = llvm::divideCeil(problem.columns, tile.columns);
-  Int group = index / (tileColumns * tile.rowGroup),
-      inGroup = index % (tileColumns * tile.rowGroup);
-  Int first = group * tile.rowGroup;
-  Int height = min(tileRows - first, Int(b, tile.rowGroup));
-  return {(first + inGroup % height) * tile.rows, (inGroup / height) * tile.columns};
+/// Where memory is the limit, a block's part of its bandwidth is as what the block has in flight:
+/// one with fewer tiles than others has fewer buffers, so that all end at the same time.
+void Kernel::shareBandwidth() {
+  Int most = (numTiles + numClusters - 1) / numClusters;
+  Int mine = (numTiles + numClusters - 1 - cluster) / numClusters;
+  Int part = (mine * tile.stages + most - 1) / select(most == 0, Int(b, 1), most);
+  operands.limit(select(part < 2, Int(b, 2), part));
 }
 
+/// Before what the launch before wrote is read, or what it reads is written.
+void Kernel::waitForLaunch() const {
+  if (frame.getShape().earlyLaunch && !problem.groups)
+    waitDependencies(b);
+}
+
+/// In the tile's matrix of the weight.
 Int Kernel::getWeightRow(const Int &column, int64_t wave) const {
   if (problem.interleave)
     return (column / problem.interleave) * (tile.columnWaves * problem.interleave) +
@@ -216,9 +204,18 @@ Int Kernel::getWeightRow(const Int &column, int64_t wave) const {
 }
 
 void Kernel::forTiles(mlir::ValueRange init,
-                      llvm::function_ref<Values(const Place &, mlir::ValueRange)> body) {
-  forLoop(getBlock(b) / tile.split, numTiles, getNumBlocks(b) / tile.split, init,
+                      llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body) {
+  forLoop(cluster, numTiles, numClusters, init,
           [&](Int index, mlir::ValueRange carried) { return body(getPlace(index), carried); });
+}
+
+/// This block's part of the cluster's tile.
+TilePlace Kernel::getPlace(const Int &index) const {
+  TilePlace place = order.getPlace(index);
+  if (tile.parts > 1)
+    place.column = place.column + rank * tile.columns;
+  place.turn = index / numClusters;
+  return place;
 }
 
 static Values join(llvm::ArrayRef<mlir::ValueRange> ranges) {
@@ -229,27 +226,35 @@ static Values join(llvm::ArrayRef<mlir::ValueRange> ranges) {
 }
 
 //===----------------------------------------------------------------------===//
-// The producer
+// The producers
 //===----------------------------------------------------------------------===//
 
 void Kernel::produce() {
-  if (frame.getShape().earlyLaunch) {
+  if (frame.getShape().earlyLaunch && !problem.groups)
     prefetchWeights();
-    waitDependencies(b);
-  }
+  waitForLaunch();
+  RowGather::Source source{problem.xCodes, problem.xScales, problem.k, problem.groups};
+  RowGather gather(frame, source, tile.getBroughtRows(), getThread(b) & (RowGather::kThreads - 1));
+  bool gathers = problem.needsThreads();
   Values init = join({operands.getFillerStart().getValues(), scales.getFillerStart().getValues()});
-  forTiles(init, [&](const Place &place, mlir::ValueRange positions) {
-    return forLoop(
-        Int(b, 0), Int(b, blocks), Int(b, 1), positions,
-        [&](Int block, mlir::ValueRange carried) { return bringBlock(place, block, carried); });
+  forTiles(init, [&](const TilePlace &place, mlir::ValueRange positions) {
+    if (gathers)
+      gather.start(place);
+    return forLoop(Int(b, 0), Int(b, blocks), Int(b, 1), positions,
+                   [&](Int block, mlir::ValueRange carried) {
+                     return bringBlock(place, gathers ? &gather : nullptr, block, carried);
+                   });
   });
 }
 
 /// The weight does not depend on the launch before: into the second cache with what the first tile
 /// needs of it.
 void Kernel::prefetchWeights() {
-  ifThen(getBlock(b) / tile.split < numTiles, [&] {
-    Place place = getPlace(getBlock(b) / tile.split);
+  Bool isMine = cluster < numTiles;
+  if (roles.manyProducers)
+    isMine = isMine & ((getThread(b) & (RowGather::kThreads - 1)) == 0);
+  ifThen(isMine, [&] {
+    TilePlace place = getPlace(cluster);
     forLoop(Int(b, 0), Int(b, std::min(blocks, kPrefetched)), Int(b, 1), [&](Int block) {
       for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
         prefetchBox(b, wMap,
@@ -258,30 +263,60 @@ void Kernel::prefetchWeights() {
   });
 }
 
-Values Kernel::bringBlock(const Place &place, const Int &block, mlir::ValueRange positions) {
+Values Kernel::bringBlock(const TilePlace &place, const RowGather *gather, const Int &block,
+                          mlir::ValueRange positions) {
   auto operand = operands.getPosition(positions.take_front(2));
-  Values scalePosition(positions.drop_front(2));
-
-  operands.beginFill(operand, tile.getStageBytes());
-  Shared buffer = operands.getBuffer(operand), barrier = operands.getFull(operand);
-  Int k = (firstBlock + block) * 128;
-  copyBox(buffer, xMap, {k.value, place.row.value}, barrier);
-  for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
-    Int row = getWeightRow(place.column, wave);
-    copyBox(buffer + (tile.rows + wave * tile.columns) * 128, wMap, {k.value, row.value}, barrier);
-  }
-
+  auto scale = scales.getPosition(positions.drop_front(2));
+  bringOperands(operand, place, gather, firstBlock + block);
   // A box of scales serves the next blocks too.
-  auto scale = scales.getPosition(scalePosition);
-  auto next = scales.advance(scale);
   Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
-  ifThen(isFirst, [&] {
-    scales.beginFill(scale, tile.rows * 4 * kScaleBlocks);
-    copyBox(scales.getBuffer(scale), scaleMap, {(firstBlock + block).value, place.row.value},
-            scales.getFull(scale));
-  });
+  ifThen(isFirst, [&] { bringScales(scale, place, gather, firstBlock + block); });
+  auto next = scales.advance(scale);
   scale = {select(isFirst, next.buffer, scale.buffer), select(isFirst, next.parity, scale.parity)};
   return join({operands.advance(operand).getValues(), scale.getValues()});
+}
+
+/// By one thread or, with `gather`, by all of the warpgroup.
+void Kernel::bringOperands(const MbarrierRing::Position &position, const TilePlace &place,
+                           const RowGather *gather, const Int &block) {
+  Shared buffer = operands.getBuffer(position), barrier = operands.getFull(position);
+  Int k = block * 128;
+  auto bringBoxes = [&] {
+    int64_t missing = problem.isGathered() ? tile.getBroughtRows() * 128 : 0;
+    operands.beginFill(position, tile.getStageBytes() - missing);
+    if (!problem.isGathered())
+      copyBox(buffer, xMap, {k.value, place.row.value}, barrier);
+    for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
+      Int row = getWeightRow(place.column, wave);
+      if (problem.groups)
+        row = row + place.group * problem.weightRows;
+      copyBox(buffer + (tile.getBroughtRows() + wave * tile.columns) * 128, wMap,
+              {k.value, row.value}, barrier);
+    }
+  };
+  if (!gather)
+    return bringBoxes();
+  ifThen((getThread(b) & (RowGather::kThreads - 1)) == 0, bringBoxes);
+  // Who brings nothing does not wait: it could miss a phase.
+  if (problem.isGathered()) {
+    operands.waitEmpty(position);
+    gather->bringCodes(buffer, block);
+    arriveAfterCopies(barrier);
+  }
+}
+
+/// Of the next kScaleBlocks blocks, by the same threads.
+void Kernel::bringScales(const MbarrierRing::Position &position, const TilePlace &place,
+                         const RowGather *gather, const Int &block) {
+  if (gather) {
+    scales.waitEmpty(position);
+    gather->bringScales(scales.getBuffer(position), block, kScaleBlocks);
+    arriveAfterCopies(scales.getFull(position));
+    return;
+  }
+  scales.beginFill(position, tile.getBroughtRows() * 4 * kScaleBlocks);
+  copyBox(scales.getBuffer(position), scaleMap, {block.value, place.row.value},
+          scales.getFull(position));
 }
 
 //===----------------------------------------------------------------------===//
@@ -293,14 +328,14 @@ void Kernel::consume(const Int &warpgroup) {
   lane = thread & 31;
   warp = broadcast(thread >> 5, 0);
   warpRow = warpgroup * (64 * tile.getRowWaves()) + (warp & 3) * 16;
-  if (frame.getShape().earlyLaunch)
-    waitDependencies(b);
+  waitForLaunch();
   Values start = join({operands.getUserStart().getValues(), scales.getUserStart().getValues()});
-  forTiles(start, [&](const Place &place, mlir::ValueRange positions) {
+  WeightScales::Shape shape{problem.weightRows, problem.k / 128, tile.columns};
+  forTiles(start, [&](const TilePlace &place, mlir::ValueRange positions) {
     llvm::SmallVector<Int, 2> weightRows;
     for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
       weightRows.push_back(getWeightRow(place.column, wave));
-    WeightScales weightScales(b, frame.getSlot(problem.wScales), problem, tile, weightRows);
+    WeightScales weightScales(b, frame.getSlot(problem.wScales), shape, place.group, weightRows);
     Values last = multiplyAll(positions, weightScales);
     Values sums(mlir::ValueRange(last).drop_front(4));
     finishTile(place, sums);
@@ -311,34 +346,42 @@ void Kernel::consume(const Int &warpgroup) {
 
 /// All blocks of K: the rings' positions behind them, then the sums.
 Values Kernel::multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales) {
-  size_t numSums = tile.getWaves() * tile.columns / 2;
-  Values zeros(numSums, constantFloat(b, 0));
-  Values init = join({positions, zeros, weightScales.load(firstBlock)});
-  Values last = forLoop(
-      Int(b, 0), Int(b, blocks), Int(b, kScaleBlocks), init,
-      [&](Int block, mlir::ValueRange carried) {
-        Step step{operands.getPosition(carried.take_front(2)),
-                  scales.getPosition(carried.slice(2, 2)),
-                  Values(carried.slice(4, numSums)),
-                  Values(carried.drop_front(4 + numSums)),
-                  {}};
-        for (int64_t turn = 0; turn < kScaleBlocks; ++turn) {
-          // The next block's scales are on their way while this one is multiplied.
-          Int next = block + (turn + 1);
-          Values loaded = weightScales.load(firstBlock + min(next, Int(b, blocks - 1)));
-          multiplyBlock(step, turn, weightScales);
-          step.loaded = loaded;
-        }
-        return join({step.operand.getValues(), step.scale.getValues(), step.sums, step.loaded});
-      });
-  last.resize(4 + numSums);
-  return last;
+  Values zeros(countSums(), constantFloat(b, 0));
+  Values carried = join({positions, zeros, weightScales.load(firstBlock)});
+  int64_t rest = blocks % kScaleBlocks;
+  if (blocks > rest)
+    carried = forLoop(Int(b, 0), Int(b, blocks - rest), Int(b, kScaleBlocks), carried,
+                      [&](Int block, mlir::ValueRange before) {
+                        return multiplyBlocks(block, kScaleBlocks, before, weightScales);
+                      });
+  if (rest)
+    carried = multiplyBlocks(Int(b, blocks - rest), rest, carried, weightScales);
+  carried.resize(4 + countSums());
+  return carried;
 }
 
-void Kernel::multiplyBlock(Step &step, int64_t turn, const WeightScales &weightScales) {
+/// `count` blocks of K from `block` on, whose scales came together.
+Values Kernel::multiplyBlocks(const Int &block, int64_t count, mlir::ValueRange carried,
+                              const WeightScales &weightScales) {
+  Step step{operands.getPosition(carried.take_front(2)),
+            scales.getPosition(carried.slice(2, 2)),
+            Values(carried.slice(4, countSums())),
+            Values(carried.drop_front(4 + countSums())),
+            {}};
+  for (int64_t turn = 0; turn < count; ++turn) {
+    // The next block's scales are on their way while this one is multiplied.
+    Int next = block + (turn + 1);
+    Values loaded = weightScales.load(firstBlock + min(next, Int(b, blocks - 1)));
+    multiplyBlock(step, turn, turn + 1 == count, weightScales);
+    step.loaded = loaded;
+  }
+  return join({step.operand.getValues(), step.scale.getValues(), step.sums, step.loaded});
+}
+
+void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
+                           const WeightScales &weightScales) {
   if (turn == 0)
     scales.waitFull(step.scale);
-  bool isLastTurn = turn + 1 == kScaleBlocks;
   Shared column =
       scales.getBuffer(step.scale) + ((warpRow + (lane >> 2)) * (4 * kScaleBlocks)) + turn * 4;
   Values factors; // x's scales of the lane's rows: [row wave][half]
@@ -350,8 +393,10 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, const WeightScales &weightS
   Shared buffer = operands.getBuffer(step.operand);
   Int firstRow = warpRow - (warp & 3) * 16; // of the warpgroup
   Value x = product.describe(buffer + firstRow * 128);
-  Value w = product.describe(buffer + tile.rows * 128);
+  Value w = product.describe(buffer + tile.getBroughtRows() * 128);
   operands.waitFull(step.operand);
+  if (problem.isGathered())
+    fenceCopies(b); // what threads wrote is read by the products
 
   Bool isFirst = lane == 0;
   Values sums;
@@ -377,11 +422,15 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, const WeightScales &weightS
   }
   step.sums = sums;
   step.operand = operands.advance(step.operand);
+  // With four, each turn has a buffer of its own, and all their addresses would be kept in
+  // registers.
+  if (tile.stages == kScaleBlocks && tile.getWaves() > 1)
+    step.operand.buffer = pin(step.operand.buffer);
   if (isLastTurn)
     step.scale = scales.advance(step.scale);
 }
 
-void Kernel::finishTile(const Place &place, mlir::ValueRange sums) {
+void Kernel::finishTile(const TilePlace &place, mlir::ValueRange sums) {
   if (tile.split == 1)
     return storeTile(place, sums);
   ifThen(rank == 0, [&] { storeTile(place, gather(sums)); }, [&] { send(sums); });
@@ -414,14 +463,15 @@ Values Kernel::gather(mlir::ValueRange sums) const {
   return total;
 }
 
-void Kernel::storeTile(const Place &place, mlir::ValueRange sums) {
+void Kernel::storeTile(const TilePlace &place, mlir::ValueRange sums) {
   Fragment fragment;
   fragment.lane = pin(lane);
   fragment.firstRow = place.row + warpRow;
   fragment.row = fragment.firstRow + (fragment.lane >> 2);
   fragment.column = place.column;
-  fragment.limit = rows;
+  fragment.limit = place.limit;
   fragment.warp = warp;
+  fragment.turn = place.turn;
   fragment.tile = tile;
   fragment.sums = Values(sums);
   epilogue.emit(fragment);
@@ -432,7 +482,7 @@ Values Kernel::promote(llvm::ArrayRef<Value> factors, mlir::ValueRange product,
                        mlir::ValueRange sums, int64_t columnWave, mlir::ValueRange loaded,
                        const WeightScales &weightScales) {
   llvm::SmallVector<std::array<Value, 2>> scale; // [group][half]
-  for (int64_t g = 0; g < weightScales.countGroups(tile.columns); ++g) {
+  for (int64_t g = 0; g < weightScales.countGroups(); ++g) {
     Value w = weightScales.get(loaded, columnWave, g);
     scale.push_back({multiplyFloat(b, factors[0], w), multiplyFloat(b, factors[1], w)});
   }

@@ -139,6 +139,20 @@ void copyBulk(const Shared &to, const Global &from, const Int &bytes, const Shar
                                                    barrier.pointer, bytes.value, Value(), Value());
 }
 
+void copyElement(const Shared &to, const Global &from, int64_t bytes, const Bool &condition) {
+  // Only whole 16 bytes may pass by the first cache.
+  std::string copy = bytes == 16 ? "cp.async.cg" : "cp.async.ca";
+  inlineAsm(*to.b,
+            "{.reg .pred p; setp.ne.b32 p, $2, 0; @p " + copy + ".shared::cta.global [$0], [$1], " +
+                std::to_string(bytes) + ";}",
+            "r,l,r,~{memory}", {to.getAddress().value, from.pointer, toInt(condition).value}, {});
+}
+
+void arriveAfterCopies(const Shared &barrier) {
+  inlineAsm(*barrier.b, "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [$0];", "r,~{memory}",
+            {barrier.getAddress().value}, {});
+}
+
 void storeBox(Value map, ValueRange coordinates, const Shared &from) {
   NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(*from.b, map, from.pointer, coordinates,
                                                      /*l2CacheHint=*/Value(),
@@ -281,12 +295,13 @@ void waitCluster(Builder &b) { NVVM::ClusterWaitOp::create(b, b.getUnitAttr()); 
 void storeInCluster(const Shared &to, const Int &rank, ValueRange values, const Shared &barrier) {
   Values operands{to.getAddress().value, rank.value, barrier.getAddress().value};
   llvm::append_range(operands, values);
-  inlineAsm(
-      *to.b,
-      "{.reg .b32 t, r; mapa.shared::cluster.u32 t, $0, $1; "
-      "mapa.shared::cluster.u32 r, $2, $1; "
-      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [t], {$3,$4,$5,$6}, [r];}",
-      "r,r,r,f,f,f,f,~{memory}", operands, {});
+  bool isOne = values.size() == 1;
+  std::string store = "st.async.shared::cluster.mbarrier::complete_tx::bytes";
+  inlineAsm(*to.b,
+            "{.reg .b32 t, r; mapa.shared::cluster.u32 t, $0, $1; "
+            "mapa.shared::cluster.u32 r, $2, $1; " +
+                store + (isOne ? ".f32 [t], $3, [r];}" : ".v4.f32 [t], {$3,$4,$5,$6}, [r];}"),
+            isOne ? "r,r,r,f,~{memory}" : "r,r,r,f,f,f,f,~{memory}", operands, {});
 }
 
 void launchDependents(Builder &b) {

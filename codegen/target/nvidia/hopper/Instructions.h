@@ -61,6 +61,11 @@ void arriveIf(const Shared &base, int64_t offset, const Bool &condition);
 void copyBox(const Shared &to, Value map, mlir::ValueRange coordinates, const Shared &barrier,
              uint16_t multicast = 0);
 void copyBulk(const Shared &to, const Global &from, const Int &bytes, const Shared &barrier);
+/// `bytes` (4 or 16, and aligned so) by the thread itself, where `condition`. It is done when the
+/// barrier that the thread names next in arriveAfterCopies completes.
+void copyElement(const Shared &to, const Global &from, int64_t bytes, const Bool &condition);
+/// Arrives when all copyElements of this thread so far are done; initBarrier counts this arrival.
+void arriveAfterCopies(const Shared &barrier);
 void storeBox(Value map, mlir::ValueRange coordinates, const Shared &from);
 /// Ends a group of the thread's stores.
 void commitStores(Builder &b);
@@ -69,7 +74,8 @@ void waitStores(Builder &b, unsigned pending, bool read);
 void prefetchMap(Builder &b, Value map);
 /// Brings a box into the second cache.
 void prefetchBox(Builder &b, Value map, mlir::ValueRange coordinates);
-/// Orders the thread's writes to shared memory before what the engine reads there.
+/// Orders writes to shared memory that the thread knows of before what the engine and warpgroup
+/// products read there.
 void fenceCopies(Builder &b);
 /// The same for device memory, and for all memory, whoever has written it.
 void fenceGlobalCopies(Builder &b);
@@ -117,8 +123,8 @@ void increaseRegisters(Builder &b, unsigned registers);
 void arriveCluster(Builder &b);
 void waitCluster(Builder &b);
 
-/// Four f32 into the shared memory of block `rank`, at the same place as `to`; they count as 16
-/// bytes of copies at that block's `barrier`.
+/// One or four f32 into the shared memory of block `rank`, at the same place as `to`; they count as
+/// copies at that block's `barrier`.
 void storeInCluster(const Shared &to, const Int &rank, mlir::ValueRange values,
                     const Shared &barrier);
 

@@ -21,9 +21,11 @@ static constexpr int64_t kManyRows = 4096;
 
 static kern::ScheduleAttr makeSchedule(MLIRContext *context, const MatmulTile &tile) {
   return codegen::makeSchedule(context, {{"rows", tile.rows},
+                                         {"brought", tile.brought},
                                          {"columns", tile.columns},
                                          {"column_waves", tile.columnWaves},
                                          {"consumers", tile.consumers},
+                                         {"parts", tile.parts},
                                          {"split", tile.split},
                                          {"stages", tile.stages},
                                          {"staged", tile.staged},
@@ -33,9 +35,11 @@ static kern::ScheduleAttr makeSchedule(MLIRContext *context, const MatmulTile &t
 static MatmulTile getMatmulTile(kern::ScheduleAttr schedule) {
   MatmulTile tile;
   tile.rows = schedule.get("rows");
+  tile.brought = schedule.get("brought");
   tile.columns = schedule.get("columns");
   tile.columnWaves = schedule.get("column_waves");
   tile.consumers = schedule.get("consumers");
+  tile.parts = schedule.get("parts");
   tile.split = schedule.get("split");
   tile.stages = schedule.get("stages");
   tile.workers = schedule.get("workers");
@@ -90,6 +94,10 @@ public:
                             .columnMultiple = getColumnMultiple(read),
                             .canStage = canStage(read),
                             .interleave = read.problem.interleave};
+    if (read.problem.groups) {
+      size.groups = read.problem.groups->count;
+      size.isGathered = read.problem.isGathered();
+    }
     SmallVector<Candidate> candidates;
     MLIRContext *context = kernel.getContext();
     for (const StreamingTile &tile : hopper::getStreamingTiles(size, machine.workers)) {
@@ -116,8 +124,10 @@ public:
                                        schedule.get(schedule.get(kStreaming) ? "rows" : "columns"));
     if (schedule.get(kStreaming))
       return kern::GridAttr::get(context, kern::Dim::One, 1, 1, /*cap=*/0, columns);
+    // Each row may be alone in its group.
+    int64_t tileRows = read.problem.groups ? 1 : schedule.get("rows");
     return kern::GridAttr::get(context, static_cast<kern::Dim>(read.problem.rowsDim),
-                               read.problem.rowsMultiplier, schedule.get("rows"), /*cap=*/0,
+                               read.problem.rowsMultiplier, tileRows, /*cap=*/0,
                                columns * schedule.get("split"));
   }
 

@@ -14,52 +14,79 @@ using namespace moec::hopper;
 
 // Barriers and alignment, and the ring of x's scales: two buffers of 4 blocks.
 static int64_t getSideBytes(int64_t rows) { return 2 * 16 * rows + 2048; }
+// The largest values of rows, from each of the others, twice.
+static int64_t getPartBytes(const MatmulTile &tile) {
+  return tile.parts > 1 ? 2 * tile.rows * 4 * (tile.parts - 1) : 0;
+}
 
 int64_t MatmulTile::getSharedBytes() const {
-  return stages * getStageBytes() + getSideBytes(rows) +
+  return stages * getStageBytes() + getSideBytes(rows) + getPartBytes(*this) +
          4 * consumers * staged * StagedStore::kBytes + (split - 1) * rows * getTileColumns() * 4;
 }
 
-bool MatmulTile::fits() const {
+bool MatmulTile::fits(int64_t others) const {
   int64_t sums = consumers == 2 ? 192 : 196;
   return rows % (64 * consumers) == 0 && rows <= 256 && columns % 8 == 0 && columns <= 256 &&
          getSumRegisters() <= sums && stages >= 2 &&
-         getSharedBytes() <= KernelFrame::kMaxSharedBytes;
+         getSharedBytes() + others <= KernelFrame::kMaxSharedBytes;
+}
+
+double MatmulSize::getActiveGroups() const { return groups ? double(std::min(groups, m)) : 1; }
+
+/// Groups are of random sizes: their last tiles are half full.
+double MatmulSize::countRowTiles(int64_t rows) const {
+  if (!groups)
+    return llvm::divideCeil(m, rows);
+  double inGroup = getGroupRows() / rows;
+  return getActiveGroups() * (inGroup <= 0.75 ? 1 : inGroup + 0.5);
 }
 
 // What was measured on one multiprocessor and on all, microseconds a block of K (docs/performance).
 static double estimateBlock(const MatmulTile &tile, double busy) {
-  double bytes = tile.getStageBytes();
-  double own = 0.047 + bytes / 112e3; // into one multiprocessor, and a round of barriers
-  // Out of the second cache; few rows of x, which all tiles read, come a little faster.
-  double shared = bytes * busy / (tile.rows == 64 ? 9.8e6 : 8.4e6);
+  double x = tile.getBroughtRows() * 128.0, weight = tile.getTileColumns() * 128.0;
+  double own = 0.06 + x / 146e3 + weight / 108e3; // into one multiprocessor, a round of barriers
+  // Out of the second cache, for all.
+  bool isSmall = tile.getTileColumns() <= 96 && tile.rows <= 128;
+  double rate = isSmall ? 11e6 : tile.rows == 64 ? 9.8e6 : 8.4e6;
+  double shared = (x + weight) * busy / rate;
   double products = (tile.rows / 64.0) * tile.columnWaves * (tile.columns / 128.0) * 0.205;
   return std::max({own, shared, products});
 }
 
 double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
-  double tiles = static_cast<double>(llvm::divideCeil(size.m, tile.rows)) *
-                 llvm::divideCeil(size.n, tile.columns);
+  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
   double turns = std::ceil(tiles * tile.split / workers);
   double busy = std::min<double>(tiles * tile.split, workers);
   double blocks = size.k / 128.0 / tile.split;
-  double compute = turns * (blocks * estimateBlock(tile, busy) + 1);
-  double weights = double(size.n) * size.columnWaves * size.k;
+  double compute = turns * (blocks * estimateBlock(tile, busy) + 1) + 5;
+  if (size.isGathered)
+    compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
+  double weights = size.getActiveGroups() * size.n * size.columnWaves * size.k;
   double memory = (weights + double(size.m) * size.k) / 2.85e6;
-  return std::max(compute, memory) + 2.5 + (tile.split > 1 ? 2 : 0);
+  double cost = std::max(compute, memory + 4) + (tile.split > 1 ? 2 : 0);
+  if (size.groups) // one tile a block: they do not end together; and what is behind memory is felt
+    cost += 0.1 * std::max(0.0, 2 - tiles / workers) * memory + 0.05 * compute;
+  return cost;
 }
 
+/// Of the list of groups.
+static int64_t getTableBytes(const MatmulSize &size) { return size.groups * 8 + 16; }
+
 /// As many stages as fit, and buffers for stores where results may leave so.
-static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, const MatmulSize &size) {
+static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t parts,
+                           const MatmulSize &size) {
   MatmulTile tile;
-  tile.rows = rows, tile.columns = columns, tile.split = split;
+  tile.rows = rows, tile.columns = columns, tile.split = split, tile.parts = parts;
   tile.consumers = rows == 64 ? 1 : 2;
   tile.columnWaves = size.columnWaves;
+  // Products read all rows: behind those that are brought they find the stage's weights.
+  if (size.m < rows && tile.getTileColumns() >= rows)
+    tile.brought = llvm::alignTo(size.m, 8);
   bool isTight = tile.getWaves() > 1;
   if (isTight && size.canStage && columns % StagedStore::kColumns == 0)
     tile.staged = 4;
   tile.stages = std::min<int64_t>(12, size.k / 128 / split);
-  while (tile.stages > 2 && !tile.fits())
+  while (tile.stages > 2 && !tile.fits(getTableBytes(size)))
     --tile.stages;
   // With four, each of the loop's four turns has a stage of its own, whose addresses the compiler
   // keeps in registers: they spill.
@@ -68,20 +95,38 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, const M
   return tile;
 }
 
+/// How many blocks have the columns of a quantization block; 0: a tile cannot be so wide.
+static int64_t countParts(int64_t rows, int64_t columns, const MatmulSize &size) {
+  if (columns % size.columnMultiple == 0)
+    return 1;
+  // Codes leave in runs of 64 columns, and a warp's rows are told in one message.
+  bool isPart = size.columnMultiple == 128 && columns == 64 && rows <= 128;
+  return isPart ? 2 : 0;
+}
+
 llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &size,
                                                            int64_t workers) {
   llvm::SmallVector<std::pair<double, MatmulTile>> scored;
   for (int64_t rows : {64, 128, 256})
     for (int64_t columns : {16, 32, 48, 64, 96, 128, 144, 160, 192})
       for (int64_t split : {1, 2, 4, 7, 8}) {
-        if (columns % size.columnMultiple || (size.interleave && size.interleave % columns))
+        int64_t parts = countParts(rows, columns, size);
+        if (!parts || (parts > 1 && split > 1) || (size.interleave && size.interleave % columns))
+          continue;
+        if (size.groups && split > 1) // which groups there are only the device knows
+          continue;
+        // More sums cost more to gather than a divided K saves.
+        if (split > 1 && columns * size.columnWaves > 64)
+          continue;
+        // What brings 256 rows would need more registers than producers have.
+        if (size.isGathered && rows > 128)
           continue;
         // A cluster gathers sums once: only where all tiles run at the same time.
         int64_t tiles = llvm::divideCeil(size.m, rows) * llvm::divideCeil(size.n, columns);
         if (split > 1 && ((size.k / 128) % (4 * split) || tiles * split > workers || rows > 64))
           continue;
-        MatmulTile tile = makeTile(rows, columns, split, size);
-        if (tile.fits())
+        MatmulTile tile = makeTile(rows, columns, split, parts, size);
+        if (tile.fits(getTableBytes(size)))
           scored.push_back({estimateCost(tile, size, workers), tile});
       }
   // Among equals the smaller tile.

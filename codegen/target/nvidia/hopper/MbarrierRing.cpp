@@ -5,7 +5,8 @@ using namespace moec::hopper;
 MbarrierRing::MbarrierRing(KernelFrame &frame, int64_t buffers, int64_t bytes)
     : b(&frame.b), buffers(buffers), bytes(bytes),
       data(frame.allocate(buffers * bytes, bytes % 1024 ? 128 : 1024)),
-      full(frame.allocate(8 * buffers, 8)), empty(frame.allocate(8 * buffers, 8)) {}
+      full(frame.allocate(8 * buffers, 8)), empty(frame.allocate(8 * buffers, 8)),
+      last(*b, buffers - 1) {}
 
 void MbarrierRing::init(int64_t fullArrivals, int64_t emptyArrivals) const {
   for (int64_t i = 0; i < buffers; ++i) {
@@ -15,13 +16,17 @@ void MbarrierRing::init(int64_t fullArrivals, int64_t emptyArrivals) const {
 }
 
 MbarrierRing::Position MbarrierRing::advance(const Position &position) const {
-  Bool isLast = position.buffer == buffers - 1;
+  Bool isLast = position.buffer == last;
   return {select(isLast, Int(*b, 0), position.buffer + 1),
           select(isLast, position.parity ^ 1, position.parity)};
 }
 
-void MbarrierRing::beginFill(const Position &position, int64_t fillBytes) const {
+void MbarrierRing::waitEmpty(const Position &position) const {
   waitBarrier(getEmpty(position), position.parity);
+}
+
+void MbarrierRing::beginFill(const Position &position, int64_t fillBytes) const {
+  waitEmpty(position);
   arriveExpecting(getFull(position), Int(*b, fillBytes));
 }
 

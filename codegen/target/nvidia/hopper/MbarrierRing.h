@@ -20,6 +20,9 @@ public:
   /// By one thread, then fenceBarrierInit and a barrier of the block (or the cluster).
   void init(int64_t fullArrivals, int64_t emptyArrivals) const;
 
+  /// Before anybody walks, by all who will: only the first `count` buffers are used.
+  void limit(const Int &count) { last = count - 1; }
+
   /// Where somebody is: carried through loops as two i32.
   struct Position {
     Int buffer, parity;
@@ -36,6 +39,8 @@ public:
   Shared getFull(const Position &position) const { return full + position.buffer * 8; }
   Shared getEmpty(const Position &position) const { return empty + position.buffer * 8; }
 
+  /// A filler: waits until the buffer is empty.
+  void waitEmpty(const Position &position) const;
   /// The filler: waits until the buffer is empty and announces `bytes` for it.
   void beginFill(const Position &position, int64_t bytes) const;
   /// A user: waits until the buffer is full.
@@ -47,6 +52,7 @@ private:
   Builder *b;
   int64_t buffers, bytes;
   Shared data, full, empty;
+  Int last; // buffer
 };
 
 } // namespace moec::hopper

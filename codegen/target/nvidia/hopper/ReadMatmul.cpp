@@ -22,8 +22,9 @@ public:
   Refusal read();
 
 private:
-  Refusal readLinear(moe::LinearOp linear);
+  Refusal readProduct(Operation &op);
   Refusal readBias(Value bias);
+  Refusal readGroups(moe::GroupedLinearOp op);
   Refusal readOp(Operation &op);
   Refusal readParts(Value gate, Value up);
   Refusal readAdd(moe::AddOp add);
@@ -40,7 +41,7 @@ private:
   kern::KernelOp kernel;
   MatmulKernel &into;
   SmallVector<codegen::Slot> slots;
-  moe::LinearOp linear;
+  Operation *product = nullptr;
   Value last;      // unquantized
   Value quantized; // of it
 };
@@ -63,29 +64,30 @@ static bool isBFloat16(Type type) {
 }
 
 Refusal Reader::read() {
-  if (kernel.getHero() != kern::Hero::Matmul)
+  if (kernel.getHero() != kern::Hero::Matmul && kernel.getHero() != kern::Hero::GroupedMatmul)
     return "its hero is no matrix product";
   if (kernel.getNumCounters())
     return "its tiles share counters";
   for (Operation &op : kernel.getBody().front().without_terminator()) {
-    auto product = dyn_cast<moe::LinearOp>(op);
-    if (auto refusal = product ? readLinear(product) : readOp(op))
+    bool isProduct = isa<moe::LinearOp, moe::GroupedLinearOp>(op);
+    if (auto refusal = isProduct ? readProduct(op) : readOp(op))
       return refusal;
   }
-  if (!linear)
-    return "it has no moe.linear";
+  if (!product)
+    return "it has no moe.linear or moe.grouped_linear";
   into.numSlots = slots.size();
   if (auto refusal = readYields())
     return refusal;
   return into.isDense ? std::nullopt : into.problem.refuse();
 }
 
-Refusal Reader::readLinear(moe::LinearOp op) {
-  if (linear)
+Refusal Reader::readProduct(Operation &op) {
+  if (product)
     return "it has two products";
-  linear = op;
-  last = op.getResult();
-  auto x = dyn_cast<BlockArgument>(op.getX()), w = dyn_cast<BlockArgument>(op.getWeight());
+  product = &op;
+  last = op.getResult(0);
+  auto x = dyn_cast<BlockArgument>(op.getOperand(0));
+  auto w = dyn_cast<BlockArgument>(op.getOperand(1));
   if (!x || !w)
     return "what feeds its product is computed in the kernel";
   into.isDense = isBFloat16(x.getType()) && isBFloat16(w.getType());
@@ -102,12 +104,15 @@ Refusal Reader::readLinear(moe::LinearOp op) {
   problem.wScales = problem.wCodes + 1;
   problem.rowsDim = static_cast<unsigned>(dim);
   problem.rowsMultiplier = multiplier;
-  problem.weightRows = problem.columns = shape[0];
-  problem.k = shape[1];
+  problem.weightRows = problem.columns = shape.drop_back().back();
+  problem.k = shape.back();
   if (kernel.getRowStrides()[x.getArgNumber()] != problem.k)
     return "x is a view of some columns";
   into.epilogue.columns = problem.columns;
-  return op.getBias() ? readBias(op.getBias()) : std::nullopt;
+  if (auto grouped = dyn_cast<moe::GroupedLinearOp>(op))
+    return readGroups(grouped);
+  auto bias = cast<moe::LinearOp>(op).getBias();
+  return bias ? readBias(bias) : std::nullopt;
 }
 
 Refusal Reader::readBias(Value bias) {
@@ -122,16 +127,32 @@ Refusal Reader::readBias(Value bias) {
   return std::nullopt;
 }
 
+Refusal Reader::readGroups(moe::GroupedLinearOp op) {
+  if (into.isDense)
+    return "its groups' operands are not E4M3 with f32 scales per 1x128 and 128x128";
+  auto offsets = dyn_cast<BlockArgument>(op.getOffsets());
+  auto rows = dyn_cast_or_null<BlockArgument>(op.getRows());
+  if (!offsets || (op.getRows() && !rows))
+    return "what says where its rows are is computed in the kernel";
+  RowGroups &groups = into.problem.groups.emplace();
+  groups.offsets = getSlot(offsets.getArgNumber());
+  groups.count = moe::getShape(op.getWeight().getType())[0];
+  groups.topK = op.getTopK();
+  if (rows)
+    groups.rows = getSlot(rows.getArgNumber());
+  return std::nullopt;
+}
+
 Refusal Reader::readOp(Operation &op) {
-  if (!linear)
+  if (!product)
     return (op.getName().getStringRef() + " stands before its product").str();
   if (isa<moe::SliceOp, moe::DeinterleaveOp>(op)) {
-    if (op.getOperand(0) == linear.getResult())
+    if (op.getOperand(0) == product->getResult(0))
       return std::nullopt; // moe.swiglu looks at it
     return "it slices something else than its product";
   }
   if (auto swiglu = dyn_cast<moe::SwigluOp>(op)) {
-    if (last != linear.getResult() || into.epilogue.gated)
+    if (last != product->getResult(0) || into.epilogue.gated)
       return "moe.swiglu is not what follows the product";
     last = swiglu.getResult();
     return readParts(swiglu.getGate(), swiglu.getUp());

@@ -71,6 +71,13 @@ double moec::hopper::estimateCost(const StreamingTile &tile, const MatmulSize &s
   return std::max(stream, own) + x + sums + spills + overfull + 0.6;
 }
 
+/// Numbers of warps to share `blocks` blocks of K.
+static llvm::ArrayRef<int64_t> getWarpsOfK(int64_t blocks) {
+  static constexpr int64_t even[] = {1, 2, 4, 6, 7, 8, 12, 14, 16, 28};
+  static constexpr int64_t odd[] = {1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 19, 21};
+  return blocks % 4 ? llvm::ArrayRef(odd) : llvm::ArrayRef(even);
+}
+
 llvm::SmallVector<StreamingTile> moec::hopper::getStreamingTiles(const MatmulSize &size,
                                                                  int64_t workers) {
   struct Scored {
@@ -78,13 +85,13 @@ llvm::SmallVector<StreamingTile> moec::hopper::getStreamingTiles(const MatmulSiz
     StreamingTile tile;
   };
   llvm::SmallVector<Scored> scored;
-  if (size.m > 16 || size.k % 512 || size.columnMultiple > 8)
+  if (size.m > 16 || size.columnMultiple > 8 || size.groups)
     return {};
   for (int64_t rows = 16; rows <= 256; rows += 8) {
     if (size.interleave && size.interleave % rows)
       continue;
     for (int64_t rowWarps : {1, 2, 4, 8})
-      for (int64_t kWarps : {1, 2, 4, 6, 7, 8, 12, 14, 16, 28})
+      for (int64_t kWarps : getWarpsOfK(size.k / 128))
         for (int64_t steps : {1, 2})
           for (int64_t minBlocks : {1, 2}) {
             StreamingTile tile{size.m == 1 ? 1 : 16, rows, rowWarps, kWarps, steps, minBlocks};
@@ -127,6 +134,10 @@ private:
   void findPlace();
   void bring();
   void bringRow(const Int &row);
+  void copyScales();
+  void forScaleRows(llvm::function_ref<void(const Shared &, const Global &)> body) const;
+  /// Whether rows of scales begin on 16 bytes, as copies in bulk need it.
+  bool bringsScales() const { return blocks % 4 == 0; }
 
   Slot loadWeights(const Int &turn) const;
   Values multiply(const Int &turn, const Slot &weights, mlir::ValueRange sums) const;
@@ -218,14 +229,13 @@ void Kernel::bring() {
   if (tile.tokens == 1)
     tokens = Int(b, 1);
   ifThen(thread == 0, [&] {
-    arriveExpecting(barrier, tokens * (problem.k + blocks * 4) + waves * scaleRows * blocks * 4);
-    int64_t last = llvm::divideCeil(problem.weightRows, 128) - 1;
-    for (int64_t wave = 0; wave < waves; ++wave)
-      for (int64_t i = 0; i < scaleRows; ++i) {
-        Int from = min((firstRows[wave] >> 7) + i, Int(b, last));
-        copyBulk(weightScales + (wave * scaleRows + i) * blocks * 4,
-                 frame.getSlot(problem.wScales).at(from, blocks * 4), Int(b, blocks * 4), barrier);
-      }
+    int64_t weightBytes = bringsScales() ? waves * scaleRows * blocks * 4 : 0;
+    arriveExpecting(barrier,
+                    tokens * (problem.k + (bringsScales() ? blocks * 4 : 0)) + weightBytes);
+    if (bringsScales())
+      forScaleRows([&](const Shared &to, const Global &from) {
+        copyBulk(to, from, Int(b, blocks * 4), barrier);
+      });
     if (frame.getShape().earlyLaunch)
       waitDependencies(b);
     if (tile.tokens == 1)
@@ -233,13 +243,39 @@ void Kernel::bring() {
     else
       forLoop(Int(b, 0), tokens, Int(b, 1), [&](Int token) { bringRow(token); });
   });
+  if (!bringsScales())
+    copyScales();
+}
+
+/// Calls `body(to, from)` for each row of the weight's scales.
+void Kernel::forScaleRows(llvm::function_ref<void(const Shared &, const Global &)> body) const {
+  int64_t last = llvm::divideCeil(problem.weightRows, 128) - 1;
+  for (int64_t wave = 0; wave < waves; ++wave)
+    for (int64_t i = 0; i < scaleRows; ++i) {
+      Int from = min((firstRows[wave] >> 7) + i, Int(b, last));
+      body(weightScales + (wave * scaleRows + i) * blocks * 4,
+           frame.getSlot(problem.wScales).at(from, blocks * 4));
+    }
 }
 
 void Kernel::bringRow(const Int &token) {
   copyBulk(x + token * (problem.k + kPadding), frame.getSlot(problem.xCodes).at(token, problem.k),
            Int(b, problem.k), barrier);
-  copyBulk(scales + token * (blocks * 4), frame.getSlot(problem.xScales).at(token, blocks * 4),
-           Int(b, blocks * 4), barrier);
+  if (bringsScales())
+    copyBulk(scales + token * (blocks * 4), frame.getSlot(problem.xScales).at(token, blocks * 4),
+             Int(b, blocks * 4), barrier);
+}
+
+/// All scales, by all threads; seen behind the next barrier of the block.
+void Kernel::copyScales() {
+  auto copy = [&](const Shared &to, const Global &from, const Int &count) {
+    forLoop(thread, count, Int(b, tile.getThreads()),
+            [&](Int i) { store(load(from + i * 4, b.getF32Type(), 4), to + i * 4, 4); });
+  };
+  forScaleRows([&](const Shared &to, const Global &from) { copy(to, from, Int(b, blocks)); });
+  if (frame.getShape().earlyLaunch)
+    waitDependencies(b);
+  copy(scales, frame.getSlot(problem.xScales), tokens * blocks);
 }
 
 //===----------------------------------------------------------------------===//

@@ -12,11 +12,18 @@ TileEpilogue::TileEpilogue(KernelFrame &frame, const EpilogueSpec &spec, const M
     : frame(&frame), spec(spec) {
   bool isPlain = spec.stores.size() == 1 && spec.stores[0].element == Element::BFloat16 &&
                  !spec.quantized && tile.columns % StagedStore::kColumns == 0;
+  if (tile.parts > 1)
+    maximum.emplace(frame, 4 * tile.consumers, tile.parts);
   if (!tile.staged || !isPlain)
     return;
   staged.emplace(frame, 4 * tile.consumers, tile.staged);
   maps.push_back(frame.addTensorMap(
       StagedStore::getMap(spec.stores[0].slot, spec.stores[0].rowBytes, spec.columns, rows)));
+}
+
+void TileEpilogue::init() const {
+  if (maximum)
+    maximum->init();
 }
 
 void TileEpilogue::finish(const Int &lane) const {
@@ -36,8 +43,14 @@ void TileEpilogue::emit(const Fragment &fragment) const {
       storeStaged(fragment, wave, halves);
       continue;
     }
+    Values largest(2);
+    if (spec.quantized)
+      for (int64_t half : {0, 1})
+        largest[half] = findLargest(halves[half]);
+    if (maximum)
+      largest = maximum->exchange(fragment.warp, fragment.lane, fragment.turn, largest);
     for (int64_t half : {0, 1})
-      emitRow(fragment, wave, half, halves[half]);
+      emitRow(fragment, wave, half, halves[half], largest[half]);
   }
 }
 
@@ -115,7 +128,7 @@ TileEpilogue::Pair TileEpilogue::loadPair(const Global &line, Element element, c
 //===----------------------------------------------------------------------===//
 
 void TileEpilogue::emitRow(const Fragment &fragment, int64_t rowWave, int64_t half,
-                           llvm::ArrayRef<Pair> values) const {
+                           llvm::ArrayRef<Pair> values, Value largest) const {
   Int row = fragment.row + (64 * rowWave + 8 * half);
   for (const auto &matrix : spec.stores) {
     if (matrix.element == Element::Float32)
@@ -124,7 +137,7 @@ void TileEpilogue::emitRow(const Fragment &fragment, int64_t rowWave, int64_t ha
       storeHalves(fragment, matrix, row, values);
   }
   if (spec.quantized)
-    storeQuantized(fragment, row, values);
+    storeQuantized(fragment, row, values, largest);
 }
 
 /// The four lanes of a quad write 32 bytes side by side.
@@ -178,23 +191,31 @@ static Value joinHalves(Builder &b, Value x, Value y, bool high) {
       .front();
 }
 
-/// The lanes of a quad have a row's 128 columns. Two blocks of 8 columns travel in one register, so
-/// a lane ends with 16 codes side by side.
-void TileEpilogue::storeQuantized(const Fragment &fragment, const Int &row,
-                                  llvm::ArrayRef<Pair> values) const {
+/// The largest magnitude of a row's columns, which the lanes of a quad have; at least 1e-4.
+Value TileEpilogue::findLargest(llvm::ArrayRef<Pair> values) const {
   Builder &b = frame->b;
   Value largest = constantFloat(b, 1e-4);
   for (const Pair &pair : values)
     for (Value value : pair)
       largest = maxFloat(b, largest, absFloat(b, value));
-  largest = maxOverQuad(b, largest);
+  return maxOverQuad(b, largest);
+}
+
+/// The lanes of a quad have a row's columns. Two blocks of 8 columns travel in one register, so a
+/// lane ends with 16 codes side by side. `largest`: of the row in the quantization block.
+void TileEpilogue::storeQuantized(const Fragment &fragment, const Int &row,
+                                  llvm::ArrayRef<Pair> values, Value largest) const {
+  Builder &b = frame->b;
   Value scale = divideFloat(b, largest, constantFloat(b, 448));
   Bool exists = row < fragment.limit;
   Int quad = fragment.lane & 3;
 
   const auto &to = *spec.quantized;
   Global scales = frame->getSlot(to.scales).at(row, to.scaleBytes) + (fragment.column >> 7) * 4;
-  ifThen(exists & (quad == 0), [&] { store(scale, scales, 4); });
+  Bool stores = exists & (quad == 0);
+  if (maximum)
+    stores = stores & ((fragment.column & 127) == 0);
+  ifThen(stores, [&] { store(scale, scales, 4); });
 
   Values packed;
   for (const Pair &pair : values)

@@ -4,6 +4,7 @@
 
 #include "codegen/target/nvidia/hopper/KernelFrame.h"
 #include "codegen/target/nvidia/hopper/MatmulTile.h"
+#include "codegen/target/nvidia/hopper/PartMaximum.h"
 #include "codegen/target/nvidia/hopper/StagedStore.h"
 
 #include <optional>
@@ -18,6 +19,7 @@ struct Fragment {
   Int limit;      // rows there are
   Int firstRow;   // of the warp, wave 0: lane 0's
   Int warp, lane; // the warp among those that compute
+  Int turn;       // the warp's tiles before this one
   MatmulTile tile;
   Values sums;
 
@@ -57,6 +59,8 @@ class TileEpilogue {
 public:
   /// Before the roles divide: maps and shared memory. `rows`: those of the results at the bounds.
   TileEpilogue(KernelFrame &frame, const EpilogueSpec &spec, const MatmulTile &tile, Extent rows);
+  /// By one thread, then fenceBarrierInit and a barrier of the cluster.
+  void init() const;
 
   void emit(const Fragment &fragment) const;
   /// Two neighbouring results at [row, column], both inside: `sums` are those of each column wave.
@@ -75,19 +79,22 @@ private:
   /// f32.
   Pair loadPair(const Global &line, EpilogueSpec::Element element, const Int &column,
                 bool constant) const;
-  void emitRow(const Fragment &fragment, int64_t rowWave, int64_t half,
-               llvm::ArrayRef<Pair> row) const;
+  void emitRow(const Fragment &fragment, int64_t rowWave, int64_t half, llvm::ArrayRef<Pair> row,
+               Value largest) const;
+  Value findLargest(llvm::ArrayRef<Pair> values) const;
   void storeFloats(const Fragment &fragment, const EpilogueSpec::Matrix &to, const Int &row,
                    llvm::ArrayRef<Pair> values) const;
   void storeHalves(const Fragment &fragment, const EpilogueSpec::Matrix &to, const Int &row,
                    llvm::ArrayRef<Pair> values) const;
-  void storeQuantized(const Fragment &fragment, const Int &row, llvm::ArrayRef<Pair> values) const;
+  void storeQuantized(const Fragment &fragment, const Int &row, llvm::ArrayRef<Pair> values,
+                      Value largest) const;
   void storeStaged(const Fragment &fragment, int64_t rowWave,
                    llvm::ArrayRef<llvm::SmallVector<Pair>> halves) const;
 
   KernelFrame *frame;
   EpilogueSpec spec;
   std::optional<StagedStore> staged;
+  std::optional<PartMaximum> maximum; // over a quantization block's parts
   Values maps;
 };
 

@@ -15,7 +15,10 @@ void WarpRoles::split(Builder &b, llvm::function_ref<void()> produce,
       [&] {
         if (consumers >= kTight)
           decreaseRegisters(b, kProducerRegisters);
-        ifThen(thread == consumers * 128, produce);
+        if (manyProducers)
+          produce();
+        else
+          ifThen(thread == consumers * 128, produce);
       },
       [&] {
         if (consumers >= kTight)

@@ -1,0 +1,40 @@
+// What the copy engine cannot bring of x, by the threads of a warpgroup: rows of which a list says
+// where they are, in the order in which warpgroup products read them, and scales whose rows do not
+// begin on 16 bytes. The copies run by themselves and end at a ring's barrier.
+#pragma once
+
+#include "codegen/target/nvidia/hopper/TileOrder.h"
+
+namespace moec::hopper {
+
+class RowGather {
+public:
+  struct Source {
+    unsigned codes, scales; // slots: E4M3 [.., k], f32 [.., k / 128]
+    int64_t k;
+    std::optional<RowGroups> groups;
+  };
+  static constexpr int64_t kThreads = 128;
+
+  /// For `thread` of these, and tiles of `tileRows` rows.
+  RowGather(KernelFrame &frame, const Source &source, int64_t tileRows, const Int &thread);
+
+  /// Finds the rows of a tile. Of the rows from place.limit on nothing is brought.
+  void start(const TilePlace &place);
+  /// 128 columns of all rows from `block` * 128 on, to rows of 128 bytes at `to` (on 1024 bytes):
+  /// 16-byte chunk c of row r lies at chunk c ^ (r % 8).
+  void bringCodes(const Shared &to, const Int &block) const;
+  /// The scales of `count` blocks from `block` on, of those there are: [row][count] f32.
+  void bringScales(const Shared &to, const Int &block, int64_t count) const;
+
+private:
+  Int findRow(const TilePlace &place, const Int &inTile) const;
+
+  KernelFrame *frame;
+  Source source;
+  int64_t tileRows;
+  Int thread;
+  llvm::SmallVector<Int> codeRows, scaleRows; // of x, that the thread copies from
+};
+
+} // namespace moec::hopper
