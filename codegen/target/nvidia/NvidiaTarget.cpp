@@ -1,5 +1,6 @@
 #include "codegen/target/nvidia/NvidiaTarget.h"
 
+#include "codegen/target/nvidia/hopper/AttentionFamily.h"
 #include "codegen/target/nvidia/hopper/DenseFamily.h"
 #include "codegen/target/nvidia/hopper/HeadFamily.h"
 #include "codegen/target/nvidia/hopper/LatentFamily.h"
@@ -16,7 +17,7 @@ static bool isHopper(const Chip &chip) { return chip.name == "sm_90a"; }
 ArrayRef<const WholeKernelEmitter *> NvidiaTarget::getWholeKernelEmitters() const {
   static const WholeKernelEmitter *const families[] = {
       &getHopperMatmulEmitter(), &getHopperDenseEmitter(), &getHopperHeadEmitter(),
-      &getHopperLatentEmitter()};
+      &getHopperLatentEmitter(), &getHopperAttentionEmitter()};
   return isHopper(chip) ? ArrayRef(families) : ArrayRef<const WholeKernelEmitter *>();
 }
 

@@ -18,6 +18,7 @@
 #include "codegen/target/nvidia/hopper/HeadMatmul.h"
 #include "codegen/target/nvidia/hopper/LatentAttention.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
+#include "codegen/target/nvidia/hopper/PagedAttention.h"
 #include "codegen/target/nvidia/hopper/QuadShuffle.h"
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
@@ -29,6 +30,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <cmath>
 
 using namespace moec::hopper;
 using llvm::StringRef;
@@ -477,6 +480,43 @@ static int emitHead(mlir::ModuleOp module, const Sizes &sizes) {
   return finish(frame);
 }
 
+/// Slots: q, cache, positions, sequences, block table, result, counters, scratch.
+static int emitAttention(mlir::ModuleOp module, const Sizes &sizes) {
+  AttentionProblem problem;
+  problem.cache = 1;
+  problem.positions = 2;
+  problem.sequences = 3;
+  problem.blockTable = 4;
+  problem.result = 5;
+  problem.counters = 6;
+  problem.scratch = 7;
+  problem.heads = sizes.get("heads", 32);
+  problem.keyValueHeads = sizes.get("kv_heads", 8);
+  problem.keyColumns = sizes.get("key", 128);
+  problem.valueColumns = sizes.get("value", 128);
+  problem.page = sizes.get("page", 64);
+  problem.qStride = problem.heads * problem.keyColumns;
+  problem.resultStride = problem.heads * problem.valueColumns;
+  problem.scale = 1 / std::sqrt(static_cast<double>(problem.keyColumns));
+  if (auto reason = problem.refuse()) {
+    llvm::errs() << "error: " << *reason << "\n";
+    return 1;
+  }
+  AttentionTile tile;
+  tile.consumers = sizes.get("consumers", tile.consumers);
+  tile.stages = sizes.get("stages", tile.stages);
+  tile.blocks = sizes.get("blocks", tile.blocks);
+  tile.split = sizes.get("split", tile.split);
+  tile.mostTokens = sizes.get("tokens", tile.mostTokens);
+  tile.leastPart = sizes.get("least", tile.leastPart);
+  tile.pingPong = sizes.get("ping_pong", tile.pingPong);
+  llvm::outs() << "// counters " << tile.getNumCounters() << " scratch "
+               << tile.getScratchBytes(problem) << "\n";
+  KernelFrame frame(module, "attention", /*numSlots=*/8, getLaunchShape(tile));
+  emitPagedAttention(frame, problem, tile);
+  return finish(frame);
+}
+
 /// Slots as in LatentProblem::Slots.
 static int emitLatent(mlir::ModuleOp module, const Sizes &sizes) {
   LatentProblem problem;
@@ -526,6 +566,9 @@ int main(int argc, char **argv) {
       return failed;
   } else if (name == "latent") {
     if (int failed = emitLatent(*module, sizes))
+      return failed;
+  } else if (name == "attention") {
+    if (int failed = emitAttention(*module, sizes))
       return failed;
   } else if (!emitBlock(name, *module)) {
     llvm::errs() << "error: no block named '" << name << "'\n";

@@ -41,6 +41,11 @@ Int shuffleFrom(const Int &value, const Int &lane) {
   return Int(*value.b, shuffle(*value.b, value.value, lane, NVVM::ShflKind::idx));
 }
 
+Int shuffleDown(const Int &value, int64_t distance) {
+  Builder &b = *value.b;
+  return Int(b, shuffle(b, value.value, Int(b, distance), NVVM::ShflKind::down));
+}
+
 static Value vote(const Bool &condition, Type type, NVVM::VoteSyncKind kind) {
   Builder &b = *condition.b;
   return NVVM::VoteSyncOp::create(b, type, Int(b, -1).value, condition.value, kind).getResult();
@@ -172,6 +177,13 @@ void prefetchBox(Builder &b, Value map, ValueRange coordinates) {
   NVVM::CpAsyncBulkTensorPrefetchOp::create(b, map, coordinates, /*im2colOffsets=*/ValueRange(),
                                             NVVM::TMALoadMode::TILE, /*l2CacheHint=*/Value());
 }
+void fenceDevice(Builder &b) { inlineAsm(b, "fence.acq_rel.gpu;", "~{memory}", {}, {}); }
+Int atomicAdd(const Global &at, const Int &value) {
+  Builder &b = *value.b;
+  return Int(b, inlineAsm(b, "atom.global.add.u32 $0, [$1], $2;", "=r,l,r,~{memory}",
+                          {at.pointer, value.value}, {b.getI32Type()})
+                    .front());
+}
 void fenceCopies(Builder &b) {
   NVVM::FenceProxyOp::create(
       b, NVVM::ProxyKind::async_shared,
@@ -246,15 +258,17 @@ static std::string tieFloats(size_t count) {
   return constraints;
 }
 
-Values multiplyRegisters(Builder &b, int64_t n, ValueRange a, Value bOperand, ValueRange sums) {
+Values multiplyRegisters(Builder &b, int64_t n, ValueRange a, Value bOperand, ValueRange sums,
+                         bool isTransposed, bool accumulate) {
   std::string results;
   for (size_t i = 0; i < sums.size(); ++i)
     results += (i ? ",$" : "$") + std::to_string(i);
   auto operand = [&](size_t i) { return "$" + std::to_string(2 * sums.size() + i); };
-  std::string text = "{ .reg .pred p; setp.ne.b32 p, 1, 0; wgmma.mma_async.sync.aligned.m64n" +
-                     std::to_string(n) + "k16.f32.bf16.bf16 {" + results + "}, {" + operand(0) +
-                     "," + operand(1) + "," + operand(2) + "," + operand(3) + "}, " + operand(4) +
-                     ", p, 1, 1, 1; }";
+  std::string text = std::string("{ .reg .pred p; setp.ne.b32 p, ") + (accumulate ? "1" : "0") +
+                     ", 0; wgmma.mma_async.sync.aligned.m64n" + std::to_string(n) +
+                     "k16.f32.bf16.bf16 {" + results + "}, {" + operand(0) + "," + operand(1) +
+                     "," + operand(2) + "," + operand(3) + "}, " + operand(4) + ", p, 1, 1, " +
+                     (isTransposed ? "1" : "0") + "; }";
   Values operands(sums);
   operands.append(a.begin(), a.end());
   operands.push_back(bOperand);

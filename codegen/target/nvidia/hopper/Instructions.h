@@ -24,6 +24,8 @@ Int broadcast(const Int &value, int64_t lane);
 Value shuffleXor(Builder &b, Value value, int64_t mask);
 /// `value` of the lane `distance` below; the lowest lanes get their own.
 Int shuffleUp(const Int &value, int64_t distance);
+/// `value` of the lane `distance` above; the highest lanes get their own.
+Int shuffleDown(const Int &value, int64_t distance);
 /// `value` of lane `lane`.
 Int shuffleFrom(const Int &value, const Int &lane);
 /// A bit for each lane where `condition` holds.
@@ -90,6 +92,11 @@ void countReleased(const Global &counter);
 void waitCounter(const Global &counter, const Int &value);
 /// Adds one, or, where it was `last`, leaves zero.
 void countDown(const Global &counter, const Int &last);
+/// What this thread wrote to device memory, and what it knows that others wrote, is seen before
+/// what follows.
+void fenceDevice(Builder &b);
+/// Adds to an i32 of device memory and returns what was there.
+Int atomicAdd(const Global &at, const Int &value);
 
 // Warpgroup matrix products.
 enum class Operand { E4M3, BFloat16 };
@@ -98,10 +105,10 @@ void fenceProducts(Builder &b);
 /// (bf16 only): a's 64 rows, not its K, lie side by side.
 Value multiply(Builder &b, Operand type, int64_t n, Value a, Value bOperand, Value sums,
                bool accumulate, bool byColumns = false);
-/// sums += a * b for m64nNk16 in bf16: `a` four registers of a lane, `bOperand` the descriptor of
-/// rows of N (not of K), `sums` N / 2 f32.
+/// sums (+)= a * b for m64nNk16 in bf16: `a` four registers of a lane, `bOperand` the descriptor of
+/// rows of N (`isTransposed`) or of K, `sums` N / 2 f32.
 Values multiplyRegisters(Builder &b, int64_t n, mlir::ValueRange a, Value bOperand,
-                         mlir::ValueRange sums);
+                         mlir::ValueRange sums, bool isTransposed = true, bool accumulate = true);
 void commitProducts(Builder &b);
 /// Waits until at most `pending` groups are unfinished, and passes `sums` through the wait, so that
 /// nothing that uses the results can go before it.

@@ -59,7 +59,6 @@ inline Bool operator<(const Int &x, int64_t y) { return x < Int(*x.b, y); }
 inline Bool operator>=(const Int &x, int64_t y) { return x >= Int(*x.b, y); }
 
 Bool operator&(const Bool &x, const Bool &y);
-
 Bool operator|(const Bool &x, const Bool &y);
 
 Int min(const Int &x, const Int &y);
@@ -87,6 +86,7 @@ Value multiplyFloat(Builder &b, Value x, Value y);
 Value divideFloat(Builder &b, Value x, Value y);
 Value subtractFloat(Builder &b, Value x, Value y);
 Value negateFloat(Builder &b, Value x);
+/// False when either is NaN.
 Bool isGreater(Builder &b, Value x, Value y);
 /// Whether they are different numbers.
 Bool isOther(Builder &b, Value x, Value y);

@@ -2,27 +2,34 @@
 
 using namespace moec::hopper;
 
-// 3 warpgroups start with 168 registers a thread, all there are; two have 255 from the start.
-static constexpr int64_t kTight = 2;
-static constexpr unsigned kProducerRegisters = 40, kConsumerRegisters = 232;
+// A block alone: 3 warpgroups start with 168 registers a thread, all there are; two have 255 from
+// the start. Two blocks of two warpgroups each start with 128.
+static constexpr unsigned kProducerRegisters = 40;
+static unsigned getConsumerRegisters(const WarpRoles &roles) {
+  if (roles.blocks == 1)
+    return roles.consumers >= 2 ? 232 : 0;
+  return roles.blocks == 2 && roles.consumers == 1 ? 216 : 0;
+}
 
 void WarpRoles::split(Builder &b, llvm::function_ref<void()> produce,
                       llvm::function_ref<void(Int warpgroup)> consume) const {
   Int thread = getThread(b);
   Int warpgroup = broadcast(thread >> 7, 0);
+  unsigned registers = getConsumerRegisters(*this);
   ifThen(
       warpgroup == consumers,
       [&] {
-        if (consumers >= kTight)
+        if (registers)
           decreaseRegisters(b, kProducerRegisters);
         if (manyProducers)
           produce();
         else
-          ifThen(thread == consumers * 128, produce);
+          ifThen(byWarp ? broadcast(thread >> 5, 0) == consumers * 4 : thread == consumers * 128,
+                 produce);
       },
       [&] {
-        if (consumers >= kTight)
-          increaseRegisters(b, kConsumerRegisters);
+        if (registers)
+          increaseRegisters(b, registers);
         consume(warpgroup);
       });
 }
