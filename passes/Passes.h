@@ -25,6 +25,11 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       *this, "kv-cache",
       llvm::cl::desc("element type of the caches, f32 or bf16; empty keeps the imported one"),
       llvm::cl::init("")};
+  Option<std::string> activationType{
+      *this, "activation-type",
+      llvm::cl::desc("element type of what kernels hand on to each other, f32 or bf16; empty: as "
+                     "the target keeps it"),
+      llvm::cl::init("")};
   Option<bool> keepMtp{*this, "keep-mtp", llvm::cl::desc("keep @mtp beside the entries"),
                        llvm::cl::init(false)};
   Option<int64_t> maxContext{

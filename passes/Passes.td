@@ -543,6 +543,37 @@ def FuseRowEpilogue : ModulePass<"fuse-row-epilogue"> {
   }];
 }
 
+def SetActivationType : ModulePass<"set-activation-type"> {
+  let summary = "change the element type of what kernels hand on to each other";
+  let description = [{
+    Results of groups, and slices of them, get the element type. An op whose result leaves its group so rounds to it, once,
+    and its readers in the group see the rounded value too; what stays inside a group stays f32. Also f32 stay:
+    what the function returns (logits), and a gate's logits and weights. Writes `activation_type` into the numerics contract
+    (`moe.numerics`).
+
+    Requires every op in a group (`group-remaining`) and, without the option, the module's `kern.target`. Comes before
+    `outline-kernels`.
+
+        %s, %q = kern.group hero <rows> {
+          %0 = moe.add %x, %y : tensor<?x128xf32>
+          %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6} : (tensor<?x128xf32>, tensor<128xbf16>) -> tensor<?x128xf32>
+          %2 = moe.quantize %1 : ...
+          kern.yield %0, %2 : ...
+        } : tensor<?x128xf32>, !moe.qtensor<...>
+
+        %s, %q = kern.group hero <rows> {
+          %0 = moe.add %x, %y : tensor<?x128xbf16>
+          %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6} : (tensor<?x128xbf16>, tensor<128xbf16>) -> tensor<?x128xf32>
+          %2 = moe.quantize %1 : ...
+          kern.yield %0, %2 : ...
+        } : tensor<?x128xbf16>, !moe.qtensor<...>
+
+    Refuses other types than f32 and bf16, and ops outside groups. Changes numbers on purpose; f32 changes nothing.
+  }];
+  let options = [Option<"elementType", "type", "std::string", /*default=*/"\"\"",
+                        "element type: f32 or bf16; empty: as the target keeps it">];
+}
+
 def OutlineKernels : ModulePass<"outline-kernels"> {
   let summary = "turn groups into kernels and launches";
   let description = [{

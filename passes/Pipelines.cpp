@@ -78,7 +78,9 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   // Last, because what it takes is not offered to other fusions any more.
   addOptional(manager, options, createFuseRowEpilogue());
 
-  // Groups are final: one kernel for all that are alike, then how to compute each.
+  // Groups are final, so it is known which values stay inside a kernel and which travel.
+  manager.addPass(createSetActivationType({options.activationType}));
+  // One kernel for all groups that are alike, then how to compute each.
   manager.addPass(createOutlineKernels());
   manager.addPass(createAssignSchedules());
 }

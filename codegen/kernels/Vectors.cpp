@@ -5,6 +5,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace moec::codegen;
@@ -59,6 +60,17 @@ void moec::codegen::storeFloats(ImplicitLocOpBuilder &b, Value values, Value mem
   if (!element.isF32())
     values = arith::TruncFOp::create(b, cast<VectorType>(values.getType()).clone(element), values);
   vector::StoreOp::create(b, values, memref, indices);
+}
+
+Value moec::codegen::roundFloats(ImplicitLocOpBuilder &b, Value values, Type tensor) {
+  Type element = getElementTypeOrSelf(tensor), wide = values.getType();
+  if (element.isF32())
+    return values;
+  Type narrow = element;
+  if (auto vector = dyn_cast<VectorType>(wide))
+    narrow = vector.clone(element);
+  Value rounded = arith::TruncFOp::create(b, narrow, values);
+  return arith::ExtFOp::create(b, wide, rounded);
 }
 
 Value moec::codegen::loadFloat(ImplicitLocOpBuilder &b, Value memref, ValueRange indices) {

@@ -30,6 +30,9 @@ mlir::Value loadFloats(mlir::ImplicitLocOpBuilder &b, mlir::Value memref, mlir::
 /// even; f8E4M3FN saturates at +-448 and keeps NaN.
 void storeFloats(mlir::ImplicitLocOpBuilder &b, mlir::Value values, mlir::Value memref,
                  mlir::ValueRange indices);
+/// f32 values, or a vector of them, as a tensor of type `tensor` holds them: rounded to its element
+/// type and extended again. Nothing is emitted for f32.
+mlir::Value roundFloats(mlir::ImplicitLocOpBuilder &b, mlir::Value values, mlir::Type tensor);
 /// Scalar forms.
 mlir::Value loadFloat(mlir::ImplicitLocOpBuilder &b, mlir::Value memref, mlir::ValueRange indices);
 void storeFloat(mlir::ImplicitLocOpBuilder &b, mlir::Value value, mlir::Value memref,

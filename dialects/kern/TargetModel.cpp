@@ -4,6 +4,7 @@
 #include "dialects/kern/KernDialect.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -12,6 +13,10 @@ using namespace mlir;
 using namespace moec::kern;
 
 TargetModel::~TargetModel() = default;
+
+Type TargetModel::getActivationType(MLIRContext *context) const {
+  return Float32Type::get(context);
+}
 
 std::optional<std::string> TargetModel::refuseRowEpilogue(Hero, Operation *, uint64_t) const {
   return "the target's tiles cannot tell which of them is the last";

@@ -35,6 +35,10 @@ public:
 
   virtual TargetRates getRates() const = 0;
 
+  /// The element type of what kernels hand on to each other, and of cached rows, when nobody asks
+  /// for another; f32 by default.
+  virtual mlir::Type getActivationType(mlir::MLIRContext *context) const;
+
   /// Why `op` cannot join a group with hero `hero`, or nothing when it can.
   /// `before` is true for the prologue (the op feeds the hero).
   virtual std::optional<std::string> refuseFusion(Hero hero, mlir::Operation *op,

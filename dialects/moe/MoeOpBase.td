@@ -10,7 +10,8 @@ class Moe_Op<string mnemonic, list<Trait> traits = []> : Op<Moe_Dialect, mnemoni
   let hasVerifier = 1;
 }
 
-// A pure computation; what every op but `moe.weight` is.
+// A pure computation; what every op but `moe.weight` is. The element type of a float result is what the values are
+// rounded to, once, to nearest even: all who read the result read rounded values.
 class Moe_ComputeOp<string mnemonic, list<string> rowMethods = [], list<Trait> traits = []>
     : Moe_Op<mnemonic, !listconcat(traits, [Pure,
         DeclareOpInterfaceMethods<Moe_RowsInterface, rowMethods>,

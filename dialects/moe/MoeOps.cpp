@@ -5,6 +5,34 @@
 using namespace mlir;
 using namespace moec::moe;
 
+/// `type` when all three are one, else `(lhs, rhs) -> result`.
+static ParseResult parseElementwiseTypes(OpAsmParser &parser, Type &lhs, Type &rhs, Type &result) {
+  llvm::SMLoc location = parser.getCurrentLocation();
+  Type type;
+  if (parser.parseType(type))
+    return failure();
+  lhs = rhs = result = type;
+  auto function = dyn_cast<FunctionType>(type);
+  if (!function)
+    return success();
+  if (function.getNumInputs() != 2 || function.getNumResults() != 1)
+    return parser.emitError(location) << "expected one type for all, or the types of two operands "
+                                         "and a result; got "
+                                      << function;
+  lhs = function.getInput(0);
+  rhs = function.getInput(1);
+  result = function.getResult(0);
+  return success();
+}
+
+static void printElementwiseTypes(OpAsmPrinter &printer, Operation *op, Type lhs, Type rhs,
+                                  Type result) {
+  if (lhs == result && rhs == result)
+    printer << result;
+  else
+    printer.printFunctionalType(op);
+}
+
 #define GET_OP_CLASSES
 #include "dialects/moe/MoeOps.cpp.inc"
 
@@ -76,9 +104,9 @@ bool GatherRowsOp::isRowwise() { return false; }
 Value GatherRowsOp::getRowSource(unsigned) { return getRows(); }
 
 LogicalResult RmsNormOp::verify() {
-  if (getX().getType() != getType())
+  if (getShape(getX().getType()) != getShape(getType()))
     return emitOpError() << "x " << getX().getType() << " and result " << getType()
-                         << " must have one type";
+                         << " must have one shape";
   int64_t columns = getShape(getX().getType()).back(), heads = getHeads();
   if (heads < 1 || columns % heads)
     return emitOpError() << "x columns (" << columns << ") must be a multiple of heads (" << heads
@@ -158,9 +186,9 @@ LogicalResult RopeOp::verify() {
   if (getTable() && failed(verifySame(*this, "table columns", getShape(getTable().getType()).back(),
                                       "rope dim", getRope().getDim())))
     return failure();
-  if (getX().getType() != getType())
+  if (getShape(getX().getType()) != getShape(getType()))
     return emitOpError() << "x " << getX().getType() << " and result " << getType()
-                         << " must have one type";
+                         << " must have one shape";
   return success();
 }
 

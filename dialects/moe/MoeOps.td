@@ -46,12 +46,20 @@ def Moe_GatherRowsOp : Moe_ComputeOp<"gather_rows", ["isRowwise", "getRowSource"
   let results = (outs Moe_Rows:$result);
 }
 
-def Moe_AddOp : Moe_ComputeOp<"add", [], [SameOperandsAndResultType, Commutative]> {
+// Two operands and a result of one shape, of which each may have its own element type. One type is written when all
+// are the same: `moe.add %x, %y : tensor<?x8xf32>`.
+class Moe_ElementwiseOp<string mnemonic, list<Trait> traits = []>
+    : Moe_ComputeOp<mnemonic, [], !listconcat(traits, [SameOperandsAndResultShape])> {
+  let hasVerifier = 0;
+}
+
+def Moe_AddOp : Moe_ElementwiseOp<"add", [Commutative]> {
   let summary = "elementwise sum";
   let arguments = (ins Moe_Rows:$lhs, Moe_Rows:$rhs);
   let results = (outs Moe_Rows:$result);
-  let hasVerifier = 0;
-  let assemblyFormat = "operands attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    operands attr-dict `:` custom<ElementwiseTypes>(type($lhs), type($rhs), type($result))
+  }];
 }
 
 def Moe_RmsNormOp : Moe_ComputeOp<"rms_norm"> {
@@ -65,13 +73,14 @@ def Moe_RmsNormOp : Moe_ComputeOp<"rms_norm"> {
   let results = (outs Moe_Rows:$result);
 }
 
-def Moe_SwigluOp : Moe_ComputeOp<"swiglu", [], [SameOperandsAndResultType]> {
+def Moe_SwigluOp : Moe_ElementwiseOp<"swiglu"> {
   let summary = "silu(gate) * up";
   let description = "silu(g) = g / (1 + exp(-g)), elementwise.";
   let arguments = (ins Moe_Rows:$gate, Moe_Rows:$up);
   let results = (outs Moe_Rows:$result);
-  let hasVerifier = 0;
-  let assemblyFormat = "operands attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    operands attr-dict `:` custom<ElementwiseTypes>(type($gate), type($up), type($result))
+  }];
 }
 
 def Moe_SliceOp : Moe_ComputeOp<"slice"> {

@@ -49,6 +49,22 @@ TEST(Rows, AddNormQuantize) {
               2e-3);
 }
 
+// What is yielded is rounded before the norm reads it.
+TEST(Rows, NormOfRoundedSum) {
+  expectClose(R"(
+    kern.kernel @k(%x: tensor<?x301xbf16>, %y: tensor<?x301xf32>, %w: tensor<301xf32>)
+        -> (tensor<?x301xbf16>, tensor<?x301xf32>)
+        attributes {hero = #kern.hero<rows>,
+        rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit,
+                #kern.rows<tokens * 1>, #kern.rows<tokens * 1>],
+        row_strides = array<i64: 301, 512, 0, 301, 301>} {
+      %0 = moe.add %x, %y : (tensor<?x301xbf16>, tensor<?x301xf32>) -> tensor<?x301xbf16>
+      %1 = moe.rms_norm %0, %w {epsilon = 1.0e-6} : (tensor<?x301xbf16>, tensor<301xf32>) -> tensor<?x301xf32>
+      kern.yield %0, %1 : tensor<?x301xbf16>, tensor<?x301xf32>
+    })",
+              2e-4);
+}
+
 TEST(Rows, NormOfBFloat16Weight) {
   expectClose(R"(
     kern.kernel @k(%x: tensor<?x71xf32>, %w: tensor<71xbf16>) -> tensor<?x71xf32>

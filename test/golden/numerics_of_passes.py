@@ -1,6 +1,6 @@
 """Interprets a whole model, with random weights, before and after every pass of the pipeline to kernels.
 
-numerics_of_passes.py CHECKPOINT --activations exact|quantized
+numerics_of_passes.py CHECKPOINT --activations exact|quantized [--activation-type bf16]
 
 Fails when a result moves by more than its pass may move it, when anything cannot be compared, and when a pass of the
 pipeline has reported neither a result nor that it changed nothing.
@@ -15,9 +15,10 @@ import sys
 TOLERANCE = "1e-12"
 # Rounding inputs to FP8 is meant to change numbers: 3 bits of mantissa over random weights give 0.03 to 0.13 for the
 # logits. A wrong scale or block gives about 1.
-TOLERANCES = {"quantize-activations": "0.25"}
+# Rounding to bf16 moves each value by one part in 512 at most.
+TOLERANCES = {"quantize-activations": "0.25", "set-activation-type": "3e-2"}
 # One bucket of each kind, so that both forms of attention occur; @mtp stays, to be checked too.
-PIPELINE = "--moec-to-kern=decode-buckets=1 prefill-buckets=64 keep-mtp=true"
+PIPELINE = "--moec-to-kern=decode-buckets=1 prefill-buckets=64 keep-mtp=true activation-type="
 
 
 def run(command, **options):
@@ -27,9 +28,9 @@ def run(command, **options):
     return done
 
 
-def passes_of_pipeline(module):
+def passes_of_pipeline(module, pipeline):
     """Names of the passes, from `builtin.module(a,b{option=1},c)`."""
-    text = run(["moec-opt", PIPELINE, "--dump-pass-pipeline", "-o", "/dev/null"], input=module).stderr
+    text = run(["moec-opt", pipeline, "--dump-pass-pipeline", "-o", "/dev/null"], input=module).stderr
     body = re.search(r"builtin\.module\((.*)\)", text, re.DOTALL).group(1)
     while "{" in body:
         body = re.sub(r"\{[^{}]*\}", "", body)
@@ -40,11 +41,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint")
     parser.add_argument("--activations", required=True)
+    parser.add_argument("--activation-type", default="")
     options = parser.parse_args()
+    pipeline = PIPELINE + options.activation_type
     module = run(["moec", "compile", options.checkpoint, "--emit", "moe", "--activations", options.activations]).stdout
-    names = passes_of_pipeline(module)
+    names = passes_of_pipeline(module, pipeline)
     tolerances = ",".join([TOLERANCE] + [f"{name}={value}" for name, value in TOLERANCES.items()])
-    report = run(["moec-opt", PIPELINE, "--check-numerics", "--numerics-strict", "--numerics-tolerance=" + tolerances,
+    report = run(["moec-opt", pipeline, "--check-numerics", "--numerics-strict", "--numerics-tolerance=" + tolerances,
                   "--numerics-dims=tokens=3,sequences=2,output_rows=2", "-o", "/dev/null"], input=module).stderr
     largest = {}
     for name, rest in re.findall(r"^numerics: ([\w-]+): (.*)$", report, re.MULTILINE):

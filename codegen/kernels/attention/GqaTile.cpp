@@ -172,7 +172,7 @@ void GqaTile::storeResult(Value begin, Value count) {
       forColumns(b, valueDim, lanes, [&](Value column, int64_t width) {
         Value loaded = softmax.load(query, column, width), at = addIndex(b, inside, column);
         if (quantize)
-          storeFloats(b, loaded, staged, {zero, at});
+          storeFloats(b, roundFloats(b, loaded, op.getType()), staged, {zero, at});
         for (unsigned result : tile.getResultsOf(op.getResult()))
           storeFloats(b, loaded, tile.getResult(result).data, {token, addIndex(b, first, at)});
       });

@@ -96,7 +96,8 @@ HeadOutput::HeadOutput(TileFunction &tile, moe::HeadLinearOp op, moe::QuantizeOp
 void HeadOutput::emitHead(Value token, Value head, Value local, Load load) {
   Value zero = constantIndex(b, 0);
   forColumns(b, latent, lanes, [&](Value column, int64_t width) {
-    storeFloats(b, load(column, width), context, {zero, column});
+    storeFloats(b, roundFloats(b, load(column, width), op.getX().getType()), context,
+                {zero, column});
   });
   int64_t headRows = weight.getRows() / op.getHeads(), offset = op.getWOffset();
   Value begin = mulIndex(b, local, size);
@@ -109,6 +110,12 @@ void HeadOutput::emitHead(Value token, Value head, Value local, Load load) {
             .expert = nullptr,
             .sumsColumn = begin,
             .aligned = weight.sharesScales(kRows) && headRows % kRows == 0 && offset % kRows == 0});
+  if (quantize && !op.getType().getElementType().isF32())
+    forColumns(b, size, lanes, [&](Value column, int64_t width) {
+      Value at = arith::AddIOp::create(b, begin, column);
+      Value sums = loadFloats(b, dot.getSums(), {zero, at}, width);
+      storeFloats(b, roundFloats(b, sums, op.getType()), dot.getSums(), {zero, at});
+    });
   Value resultColumn = mulIndex(b, head, size);
   for (unsigned result : tile.getResultsOf(op.getResult()))
     forColumns(b, size, lanes, [&](Value column, int64_t width) {

@@ -116,7 +116,8 @@ void MlaTile::storeResult(Value begin, Value count) {
     Value token = addIndex(b, begin, i);
     forColumns(b, values, lanes, [&](Value column, int64_t width) {
       Value loaded = softmax.load(i, column, width);
-      storeFloats(b, loaded, valueBlock, {constantIndex(b, 0), column});
+      storeFloats(b, roundFloats(b, loaded, op.getType()), valueBlock,
+                  {constantIndex(b, 0), column});
       for (unsigned result : tile.getResultsOf(op.getResult()))
         storeFloats(b, loaded, tile.getResult(result).data, {token, addIndex(b, first, column)});
     });

@@ -71,6 +71,10 @@ struct Target {
 LogicalResult CombineTile::emit(TileFunction &tile, moe::GroupedLinearOp linear) {
   auto &b = tile.b;
   auto combine = findHero<moe::CombineOp>(tile.kernel);
+  if (!cast<MemRefType>(tile.getResult(0).data.getType()).getElementType().isF32())
+    return tile.kernel.emitError()
+           << "a kernel of the host that combines the slots of its product adds up in its result, "
+              "which must be f32; disable fuse-down-combine";
   DotSizes sizes = DotSizes::get(tile);
   auto x = OperandReader::get(tile, linear.getX(), sizes.lanes);
   auto weight = OperandReader::get(tile, linear.getWeight(), sizes.lanes);

@@ -187,6 +187,10 @@ void QueryTile::emitRope() {
         storeFloats(b, query.load(b, column, width), tile.getResult(result).data,
                     {row, addIndex(b, firstColumn, column)});
       });
+    if (!rope.getType().getElementType().isF32())
+      forColumns(b, headColumns, lanes, [&](Value column, int64_t width) {
+        query.store(b, column, roundFloats(b, query.load(b, column, width), rope.getType()));
+      });
   });
 }
 

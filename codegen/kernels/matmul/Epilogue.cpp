@@ -62,7 +62,11 @@ void Epilogue::emitColumns(const Range &range, Value token, int64_t columns,
       Value bias = loadFloats(b, tile->getArgument(linear.getBias()).data, {column}, width);
       sum = arith::AddFOp::create(b, sum, bias);
     }
-    values.map(hero->getResult(0), sum);
+    // Every value is rounded as its type says, and all readers see it so.
+    auto define = [&](Value result, Value computed) {
+      values.map(result, roundFloats(b, computed, result.getType()));
+    };
+    define(hero->getResult(0), sum);
     auto get = [&](Value value) -> Value {
       if (!values.contains(value))
         values.map(value, loadFloats(b, tile->getArgument(value).data, {row, column}, width));
@@ -70,8 +74,8 @@ void Epilogue::emitColumns(const Range &range, Value token, int64_t columns,
     };
     for (Operation *op : ops)
       if (auto add = dyn_cast<moe::AddOp>(op))
-        values.map(add.getResult(),
-                   arith::AddFOp::create(b, get(add.getLhs()), get(add.getRhs())).getResult());
+        define(add.getResult(),
+               arith::AddFOp::create(b, get(add.getLhs()), get(add.getRhs())).getResult());
     for (Operation *op : ops)
       for (unsigned result : tile->getResultsOf(op->getResult(0)))
         storeFloats(b, get(op->getResult(0)), tile->getResult(result).data, {row, column});

@@ -113,9 +113,9 @@ void GatedEpilogue::emit(const Team &part, const Row &row) const {
     Buffer buffer = tile->getResult(index);
     return RowRef{buffer.data, buffer.scales, row.row, 0, row.columns, row.column};
   };
-  swigluRow(b, part, gate, up, /*result=*/gate);
-  barrier(b, part);
   moe::SwigluOp op = swiglu;
+  swigluRow(b, part, gate, up, /*result=*/gate, op);
+  barrier(b, part);
   for (unsigned index : tile->getResultsOf(op.getResult())) {
     RowRef result = resultRow(index);
     forColumns(b, row.columns, part, [&](Value column, int64_t width) {

@@ -160,6 +160,7 @@ LogicalResult RoutingEmitter::emit(TileFunction &tile) const {
                [&](Value expert, const Team &part) {
                  forRange(b, zero, count, 1, [&](Value i) {
                    Value logit = emitRowDot(tile, part, body.linear, addIndex(b, first, i), expert);
+                   logit = roundFloats(b, logit, body.linear.getType());
                    runOnce(b, part, [&] { storeFloat(b, logit, logits.data, {i, expert}); });
                  });
                });

@@ -59,7 +59,7 @@ void RowProgram::emitAdd(moe::AddOp op) {
 
 void RowProgram::emitSwiglu(moe::SwigluOp op) {
   RowRef gate = get(op.getGate()), up = get(op.getUp()), result = getDestination(op);
-  swigluRow(b, team, gate, up, result);
+  swigluRow(b, team, gate, up, result, op);
 }
 
 void RowProgram::emitConcat(moe::ConcatOp op) {

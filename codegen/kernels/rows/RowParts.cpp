@@ -83,13 +83,14 @@ void moec::codegen::forScaleBlocks(ImplicitLocOpBuilder &b, const Team &team, in
 }
 
 void moec::codegen::swigluRow(ImplicitLocOpBuilder &b, const Team &team, const RowRef &gate,
-                              const RowRef &up, const RowRef &result) {
+                              const RowRef &up, const RowRef &result, moe::SwigluOp op) {
   forColumns(b, result.columns, team, [&](Value column, int64_t width) {
-    Value g = gate.load(b, column, width), u = up.load(b, column, width);
+    Value g = roundFloats(b, gate.load(b, column, width), op.getGate().getType());
+    Value u = roundFloats(b, up.load(b, column, width), op.getUp().getType());
     Value decay = math::ExpOp::create(b, arith::NegFOp::create(b, g));
     Value divisor = arith::AddFOp::create(b, constantFloat(b, 1, width), decay);
     Value silu = arith::DivFOp::create(b, g, divisor);
-    result.store(b, column, arith::MulFOp::create(b, silu, u));
+    result.store(b, column, roundFloats(b, arith::MulFOp::create(b, silu, u), op.getType()));
   });
 }
 

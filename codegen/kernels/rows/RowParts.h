@@ -29,9 +29,9 @@ using ScaleBlockBody =
 void forScaleBlocks(mlir::ImplicitLocOpBuilder &b, const Team &team, int64_t columns, int64_t block,
                     ScaleBlockBody body);
 
-/// result = silu(gate) * up; `result` may be one of them.
+/// result = silu(gate) * up of `op`, rounded as its types say; `result` may be one of them.
 void swigluRow(mlir::ImplicitLocOpBuilder &b, const Team &team, const RowRef &gate,
-               const RowRef &up, const RowRef &result);
+               const RowRef &up, const RowRef &result, moe::SwigluOp op);
 
 /// Scale and codes for each `block` columns of `x`, as moe.quantize has them.
 void quantizeRow(mlir::ImplicitLocOpBuilder &b, const Team &team, const RowRef &x,

@@ -20,6 +20,8 @@ using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
 
+Type GpuTarget::getActivationType(MLIRContext *context) const { return BFloat16Type::get(context); }
+
 const KernelEmitter *GpuTarget::findEmitter(kern::KernelOp kernel) const {
   for (const WholeKernelEmitter *emitter : getWholeKernelEmitters())
     if (emitter->accepts(kernel))

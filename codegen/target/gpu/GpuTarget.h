@@ -16,6 +16,8 @@ public:
 
   llvm::StringRef getName() const override { return name; }
   kern::TargetRates getRates() const override { return rates; }
+  /// bf16: half the bytes between kernels, and what matrix engines read.
+  mlir::Type getActivationType(mlir::MLIRContext *context) const override;
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
   kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override;

@@ -27,6 +27,8 @@ class CpuBackend : public Backend {
 public:
   explicit CpuBackend(codegen::Cpu cpu) : target(std::move(cpu)) {}
 
+  const kern::TargetModel &getModel() const override { return target; }
+
   ArrayRef<StringLiteral> getStages() const override {
     static constexpr StringLiteral stages[] = {"llvm", "asm"};
     return stages;
@@ -78,6 +80,8 @@ class NvidiaBackend : public Backend {
 public:
   NvidiaBackend(const codegen::Chip &chip, std::optional<std::string> assembler)
       : target(chip), assembler(std::move(assembler)) {}
+
+  const kern::TargetModel &getModel() const override { return target; }
 
   ArrayRef<int64_t> getRowClasses() const override { return target.getRowClasses(); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/bundle/SerializePlan.h"
+#include "dialects/kern/TargetModel.h"
 
 #include "mlir/IR/DialectRegistry.h"
 
@@ -10,6 +11,8 @@ namespace moec {
 class Backend {
 public:
   virtual ~Backend();
+  /// What the passes ask.
+  virtual const kern::TargetModel &getModel() const = 0;
   /// passes/RowClasses.h; empty: none.
   virtual llvm::ArrayRef<int64_t> getRowClasses() const { return {}; }
 

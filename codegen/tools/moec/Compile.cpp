@@ -76,9 +76,14 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
       .add_option("--activations", options->activations,
                   "inputs of quantized linears; default: as the checkpoint says")
       ->check(CLI::IsMember({"quantized", "exact"}));
-  command.add_option("--kv-cache", options->kvCache, "element type of the key-value cache")
-      ->check(CLI::IsMember({"f32", "bf16", "fp8"}))
-      ->capture_default_str();
+  command
+      .add_option("--activation-type", options->activationType,
+                  "element type of values between kernels; default: f32 on CPUs, bf16 on GPUs")
+      ->check(CLI::IsMember({"f32", "bf16"}));
+  command
+      .add_option("--kv-cache", options->kvCache,
+                  "element type of the key-value cache; default: as --activation-type's")
+      ->check(CLI::IsMember({"f32", "bf16", "fp8"}));
   command.add_option("--max-batch", options->maxBatch, "sequences that run at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

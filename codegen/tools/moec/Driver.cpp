@@ -44,7 +44,11 @@ Error Driver::openModel() {
 
 Error Driver::importModel() {
   frontend::ImportOptions how;
-  how.cacheElement = options.kvCache == "bf16" ? frontend::DType::BF16 : frontend::DType::F32;
+  bool isBFloat16 = backend->getModel().getActivationType(&context).isBF16();
+  for (const std::string &asked : {options.activationType, options.kvCache})
+    if (!asked.empty())
+      isBFloat16 = asked == "bf16";
+  how.cacheElement = isBFloat16 ? frontend::DType::BF16 : frontend::DType::F32;
   if (!options.activations.empty())
     how.quantizeInputs = options.activations == "quantized";
   auto imported = models::importModel(&context, *checkpoint, how);
@@ -79,6 +83,7 @@ Error Driver::buildPipeline() {
   passes::PipelineOptions how;
   how.maxBatch = options.maxBatch;
   how.disable = options.disabled;
+  how.activationType = options.activationType;
   pipeline = std::make_unique<mlir::PassManager>(&context);
   if (options.emit == "kern")
     passes::buildMoecToKern(*pipeline, how);

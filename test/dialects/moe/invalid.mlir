@@ -300,8 +300,16 @@ func.func @f(%a0: tensor<?x4xf64>, %a1: tensor<4x4xf32>) {
 
 // -----
 
+func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<?x4xf32>) {
+  // expected-error @+1 {{expected one type for all, or the types of two operands and a result; got '(tensor<?x4xf32>) -> tensor<?x4xf32>'}}
+  %0 = moe.add %a0, %a1 : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
 func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<?x5xf32>) {
-  // expected-error @+1 {{requires the same type for all operands and results}}
+  // expected-error @+1 {{requires the same shape for all operands and results}}
   %0 = "moe.add"(%a0, %a1) : (tensor<?x4xf32>, tensor<?x5xf32>) -> tensor<?x4xf32>
   return
 }
@@ -341,8 +349,8 @@ func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<?xi32>) {
 // -----
 
 func.func @f(%a0: tensor<?x4xf32>, %a1: tensor<4xf32>) {
-  // expected-error @+1 {{'moe.rms_norm' op x 'tensor<?x4xf32>' and result 'tensor<?x4xbf16>' must have one type}}
-  %0 = "moe.rms_norm"(%a0, %a1) <{epsilon = 0.1 : f64}> : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xbf16>
+  // expected-error @+1 {{'moe.rms_norm' op x 'tensor<?x4xf32>' and result 'tensor<?x5xf32>' must have one shape}}
+  %0 = "moe.rms_norm"(%a0, %a1) <{epsilon = 0.1 : f64}> : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x5xf32>
   return
 }
 
@@ -477,7 +485,7 @@ func.func @f(%a0: tensor<?x8xf32>, %a1: tensor<?xi32>, %a2: tensor<9x6xf32>) {
 // -----
 
 func.func @f(%a0: tensor<?x8xf32>, %a1: tensor<?xi32>) {
-  // expected-error @+1 {{'moe.rope' op x 'tensor<?x8xf32>' and result 'tensor<?x9xf32>' must have one type}}
+  // expected-error @+1 {{'moe.rope' op x 'tensor<?x8xf32>' and result 'tensor<?x9xf32>' must have one shape}}
   %0 = "moe.rope"(%a0, %a1) <{heads = 2 : i64, rope = #moe.rope<dim = 4, theta = 1.0e4, layout = half>, operandSegmentSizes = array<i32: 1, 1, 0>}> : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x9xf32>
   return
 }

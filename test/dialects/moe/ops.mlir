@@ -34,6 +34,10 @@ func.func @rows(%ids: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x4xf32> {
   %some = moe.gather_rows %x, %rows : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
   // CHECK: moe.add %{{.*}}, %{{.*}} : tensor<?x8xf32>
   %sum = moe.add %some, %some : tensor<?x8xf32>
+  // CHECK: moe.add %{{.*}}, %{{.*}} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xbf16>
+  %rounded = moe.add %some, %some : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xbf16>
+  // CHECK: moe.swiglu %{{.*}}, %{{.*}} : (tensor<?x8xbf16>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %mixed = moe.swiglu %rounded, %some : (tensor<?x8xbf16>, tensor<?x8xf32>) -> tensor<?x8xf32>
   // CHECK: moe.swiglu %{{.*}}, %{{.*}} : tensor<?x8xf32>
   %act = moe.swiglu %sum, %some : tensor<?x8xf32>
   // CHECK: moe.slice %{{.*}} {offset = 2 : i64} : (tensor<?x8xf32>) -> tensor<?x3xf32>

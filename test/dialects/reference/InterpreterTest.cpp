@@ -96,6 +96,18 @@ TEST_F(InterpreterTest, ValuesOf16BitsAreRounded) {
   EXPECT_EQ(data(out[0])[0], 1);
 }
 
+// The result's type decides, whatever the operands'.
+TEST_F(InterpreterTest, ResultsAreRoundedOnce) {
+  Values in = {floats({1, 1}, {1}), floats({1, 1}, {0.001})};
+  auto out = evaluate("moe.add", "tensor<?x1xf32>, tensor<?x1xf32>", "", "tensor<?x1xbf16>", in);
+  EXPECT_EQ(data(out[0])[0], 1);
+  out = evaluate("moe.add", "tensor<?x1xbf16>, tensor<?x1xf32>", "", "tensor<?x1xf32>", in);
+  EXPECT_EQ(data(out[0])[0], 1.001);
+  out = evaluate("moe.rms_norm", "tensor<?x1xf32>, tensor<1xf32>", "epsilon = 0.0 : f64",
+                 "tensor<?x1xbf16>", {floats({1, 1}, {2}), floats({1}, {1.001})});
+  EXPECT_EQ(data(out[0])[0], 1);
+}
+
 TEST_F(InterpreterTest, ArgumentsMustFit) {
   auto error = [&](Values arguments) {
     parse("func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> { return %x : tensor<?x2xf32> }");

@@ -4,6 +4,7 @@
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -151,6 +152,8 @@ Refusal Reader::readOp(Operation &op) {
       return std::nullopt; // moe.swiglu looks at it
     return "it slices something else than its product";
   }
+  if (!isa<moe::QuantizeOp>(op) && isBFloat16(last.getType()))
+    return "it rounds its product before " + op.getName().getStringRef().str();
   if (auto swiglu = dyn_cast<moe::SwigluOp>(op)) {
     if (last != product->getResult(0) || into.epilogue.gated)
       return "moe.swiglu is not what follows the product";
@@ -200,6 +203,7 @@ Refusal Reader::readAdd(moe::AddOp add) {
 }
 
 Refusal Reader::readQuantize(moe::QuantizeOp quantize) {
+  into.epilogue.rounded = isBFloat16(last.getType());
   if (quantize.getX() != last || quantized)
     return "moe.quantize is not applied to the last value";
   if (!hasScheme(quantize.getType(), 1, 128))

@@ -83,6 +83,10 @@ TileEpilogue::Pair TileEpilogue::compute(const Int &row, const Int &column,
   for (const auto &addend : spec.addends)
     add(loadPair(frame->getSlot(addend.slot).at(row, addend.rowBytes), addend.element, column,
                  /*constant=*/false));
+  if (spec.rounded) {
+    Value packed = packBFloat16(b, pair[0], pair[1]);
+    pair = {unpackBFloat16(b, packed, 0), unpackBFloat16(b, packed, 1)};
+  }
   return pair;
 }
 

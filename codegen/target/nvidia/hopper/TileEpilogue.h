@@ -50,6 +50,7 @@ struct EpilogueSpec {
   int64_t columns = 0;
   std::optional<Vector> bias; // added to the product, which is not gated
   bool gated = false;         // silu(first wave) * second wave
+  bool rounded = false;       // to bf16, before it is quantized
   llvm::SmallVector<Matrix, 1> addends;
   llvm::SmallVector<Matrix, 1> stores;
   std::optional<Quantized> quantized; // E4M3 with a scale per 128 columns: max(amax, 1e-4) / 448
