@@ -18,8 +18,8 @@ kern.kernel @few(%x: tensor<?x7168xbf16>, %w: tensor<256x7168xbf16>) -> tensor<?
 // CHECK-SAME:  schedule = #kern.schedule<{column_waves = 1 : i64, columns = 256 : i64, consumers = 2 : i64, rows = 128 : i64
 kern.kernel @many(%x: tensor<?x4096xbf16>, %w: tensor<4096x4096xbf16>, %b: tensor<4096xbf16>, %r: tensor<?x4096xbf16>) -> tensor<?x4096xbf16>
     attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 4096, 0, 0, 4096, 4096>} {
-  %0 = moe.linear %x, %w, %b : (tensor<?x4096xbf16>, tensor<4096x4096xbf16>, tensor<4096xbf16>) -> tensor<?x4096xbf16>
-  %1 = moe.add %r, %0 : tensor<?x4096xbf16>
+  %0 = moe.linear %x, %w, %b : (tensor<?x4096xbf16>, tensor<4096x4096xbf16>, tensor<4096xbf16>) -> tensor<?x4096xf32>
+  %1 = moe.add %r, %0 : (tensor<?x4096xbf16>, tensor<?x4096xf32>) -> tensor<?x4096xbf16>
   kern.yield %1 : tensor<?x4096xbf16>
 }
 

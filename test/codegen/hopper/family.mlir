@@ -6,7 +6,7 @@
 !w = !moe.qtensor<2112x512xf8E4M3FN, block = [128, 128], scale = f32>
 !xodd = !moe.qtensor<?x320xf8E4M3FN, block = [1, 128], scale = f32>
 !wodd = !moe.qtensor<2112x320xf8E4M3FN, block = [128, 128], scale = f32>
-!wexperts = !moe.qtensor<256x4096x512xf8E4M3FN, block = [128, 128], scale = f32>
+!wexperts = !moe.qtensor<8x4096x512xf8E4M3FN, block = [128, 128], scale = f32>
 !wdown = !moe.qtensor<256x512x2048xf8E4M3FN, block = [128, 128], scale = f32>
 !wgated = !moe.qtensor<4096x512xf8E4M3FN, block = [128, 128], scale = f32>
 !y = !moe.qtensor<?x2048xf8E4M3FN, block = [1, 128], scale = f32>
@@ -45,9 +45,9 @@ kern.kernel @gated(%x: !x, %w: !wgated) -> !y
 // Experts: gates and what they gate of scattered rows, and what brings them together again; many rows and few.
 // CHECK-LABEL: kern.kernel @experts
 // CHECK-SAME:  schedule = #kern.schedule<{brought = 0 : i64, column_waves = 2 : i64, columns = 128 : i64, consumers = 2 : i64, parts = 1 : i64, rows = 128 : i64
-kern.kernel @experts(%x: !x, %w: !wexperts, %o: tensor<257xi32>, %r: tensor<?xi32>) -> !y
+kern.kernel @experts(%x: !x, %w: !wexperts, %o: tensor<9xi32>, %r: tensor<?xi32>) -> !y
     attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 8>, #kern.rows<tokens * 8>], row_strides = array<i64: 512, 512, 0, 1, 2048>} {
-  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 8 : i64} : (!x, !wexperts, tensor<257xi32>, tensor<?xi32>) -> tensor<?x4096xf32>
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 8 : i64} : (!x, !wexperts, tensor<9xi32>, tensor<?xi32>) -> tensor<?x4096xf32>
   %g = moe.slice %0 {offset = 0} : (tensor<?x4096xf32>) -> tensor<?x2048xf32>
   %u = moe.slice %0 {offset = 2048} : (tensor<?x4096xf32>) -> tensor<?x2048xf32>
   %1 = moe.swiglu %g, %u : tensor<?x2048xf32>

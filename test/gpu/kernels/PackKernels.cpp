@@ -336,7 +336,9 @@ int main(int argc, char **argv) {
   app.add_option("folder", options.folder, "gets package.moeb, kernels.ptx and kernels.cubin")
       ->required();
   app.add_option("files", options.files, "MLIR files with kern.kernels")->required();
-  app.add_option("--tokens", options.tokens, "a case for each of these")->delimiter(',');
+  app.add_option("--tokens", options.tokens, "a case for each of these")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--sequences", options.sequences, "that the tokens belong to");
   app.add_option("--earlier-tokens", options.earlierTokens,
                  "of each sequence (default: random, up to one and a half pages)");

@@ -1,3 +1,5 @@
+// RUN: pack-kernels sm_90a %t --tokens 1 %s
+// RUN: moec verify %t/package.moeb
 // Attention over cached latents of 512 + 64 columns.
 kern.kernel @heads_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xbf16>
     attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {

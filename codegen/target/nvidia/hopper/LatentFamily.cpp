@@ -1,7 +1,7 @@
 #include "codegen/target/nvidia/hopper/LatentFamily.h"
 
-#include "codegen/target/nvidia/hopper/ReadLatent.h"
 #include "codegen/target/nvidia/hopper/FamilyLaunch.h"
+#include "codegen/target/nvidia/hopper/ReadLatent.h"
 
 using namespace mlir;
 using namespace moec;

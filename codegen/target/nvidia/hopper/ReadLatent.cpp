@@ -137,8 +137,7 @@ int64_t moec::hopper::getTokensOfSequence(kern::KernelOp kernel) {
       continue;
     function.walk([&](kern::LaunchOp launch) {
       if (launch.getKernel() == kernel.getSymName())
-        most = std::max<int64_t>(most,
-                                 llvm::divideCeil(bounds.getTokens(), bounds.getSequences()));
+        most = std::max<int64_t>(most, llvm::divideCeil(bounds.getTokens(), bounds.getSequences()));
     });
   }
   return most;

@@ -16,7 +16,8 @@ struct WarpRoles {
   /// Warps that compute: they release the buffers of a ring.
   int64_t getConsumerWarps() const { return 4 * consumers; }
 
-  /// `produce` runs in one thread, one warp or 128 threads, `consume(warpgroup)` in all warpgroups before.
+  /// `produce` runs in one thread, one warp or 128 threads, `consume(warpgroup)` in all warpgroups
+  /// before.
   void split(Builder &b, llvm::function_ref<void()> produce,
              llvm::function_ref<void(Int warpgroup)> consume) const;
 };
