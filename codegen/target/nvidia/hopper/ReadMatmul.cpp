@@ -107,6 +107,8 @@ Refusal Reader::readProduct(Operation &op) {
   problem.rowsMultiplier = multiplier;
   problem.weightRows = problem.columns = shape.drop_back().back();
   problem.k = shape.back();
+  if (!into.isDense && problem.k < 256)
+    return "its depth is a single block of scales";
   if (kernel.getRowStrides()[x.getArgNumber()] != problem.k)
     return "x is a view of some columns";
   into.epilogue.columns = problem.columns;
