@@ -1,6 +1,7 @@
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
 
 #include "codegen/target/nvidia/hopper/Cluster.h"
+#include "codegen/target/nvidia/hopper/ClusterSums.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
 #include "codegen/target/nvidia/hopper/RowGather.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
@@ -88,9 +89,7 @@ private:
                         const WeightScales &weightScales);
   void multiplyBlock(Step &step, int64_t turn, bool isLastTurn, const WeightScales &weightScales);
   void finishTile(const TilePlace &place, mlir::ValueRange sums);
-  Shared getGathered(const Int &from, int64_t quad) const;
-  void send(mlir::ValueRange sums) const;
-  Values gather(mlir::ValueRange sums) const;
+  ClusterSums getClusterSums() const;
   void storeTile(const TilePlace &place, mlir::ValueRange sums);
   Values promote(llvm::ArrayRef<Value> factors, mlir::ValueRange product, mlir::ValueRange sums,
                  int64_t columnWave, mlir::ValueRange loaded, const WeightScales &weightScales);
@@ -433,34 +432,17 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
 void Kernel::finishTile(const TilePlace &place, mlir::ValueRange sums) {
   if (tile.split == 1)
     return storeTile(place, sums);
-  ifThen(rank == 0, [&] { storeTile(place, gather(sums)); }, [&] { send(sums); });
+  ifThen(
+      rank == 0,
+      [&] {
+        storeTile(place, getClusterSums().gather(getThread(b) % (128 * tile.consumers), sums));
+      },
+      [&] { getClusterSums().send(rank, getThread(b) % (128 * tile.consumers), sums); });
 }
 
-/// Where register quad `quad` of the sums of block `from` of the cluster lies.
-Shared Kernel::getGathered(const Int &from, int64_t quad) const {
-  int64_t threads = 128 * tile.consumers;
-  int64_t perBlock = tile.rows * tile.getTileColumns() * 4;
-  return gathered + ((from - 1) * perBlock + getThread(b) % threads * 16 + quad * threads * 16);
-}
-
-/// To the cluster's first block.
-void Kernel::send(mlir::ValueRange sums) const {
-  for (size_t i = 0; i < sums.size(); i += 4)
-    storeInCluster(getGathered(rank, i / 4), Int(b, 0), sums.slice(i, 4), arrived);
-}
-
-/// Adds the other blocks' sums, in their order.
-Values Kernel::gather(mlir::ValueRange sums) const {
-  waitBarrier(arrived, Int(b, 0));
-  Values total(sums);
-  auto vector = mlir::VectorType::get(4, b.getF32Type());
-  for (int64_t from = 1; from < tile.split; ++from)
-    for (size_t i = 0; i < total.size(); i += 4) {
-      Values other = getElements(b, load(getGathered(Int(b, from), i / 4), vector, 16));
-      for (size_t e = 0; e < 4; ++e)
-        total[i + e] = addFloat(b, total[i + e], other[e]);
-    }
-  return total;
+ClusterSums Kernel::getClusterSums() const {
+  return {gathered, arrived, tile.split, 128 * tile.consumers,
+          tile.rows * tile.getTileColumns() * 4};
 }
 
 void Kernel::storeTile(const TilePlace &place, mlir::ValueRange sums) {

@@ -3,6 +3,7 @@
 #include "codegen/target/nvidia/hopper/DenseRing.h"
 
 #include "codegen/target/nvidia/hopper/Cluster.h"
+#include "codegen/target/nvidia/hopper/ClusterSums.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
 #include "codegen/target/nvidia/hopper/WgmmaTile.h"
@@ -171,9 +172,7 @@ private:
   void consume(const Int &warpgroup);
   Values multiplyAll(mlir::ValueRange position, const Int &firstRow);
   Values multiplyStep(const Shared &buffer, const Int &firstRow, mlir::ValueRange sums) const;
-  Shared getGathered(const Int &from, int64_t quad) const;
-  void send(mlir::ValueRange sums) const;
-  Values gather(mlir::ValueRange sums) const;
+  ClusterSums getClusterSums() const;
   void keepSums(const Int &firstRow, mlir::ValueRange sums) const;
   void finishTile(const Place &place) const;
 
@@ -329,7 +328,9 @@ void Kernel::consume(const Int &warpgroup) {
     if (tile.split == 1)
       finish(sums);
     else
-      ifThen(rank == 0, [&] { finish(gather(sums)); }, [&] { send(sums); });
+      ifThen(
+          rank == 0, [&] { finish(getClusterSums().gather(getThread(b), sums)); },
+          [&] { getClusterSums().send(rank, getThread(b), sums); });
     last.resize(2);
     return last;
   });
@@ -378,30 +379,9 @@ Values Kernel::multiplyStep(const Shared &buffer, const Int &firstRow,
 // The results
 //===----------------------------------------------------------------------===//
 
-/// Where register quad `quad` of the sums of block `from` of the cluster lies.
-Shared Kernel::getGathered(const Int &from, int64_t quad) const {
-  int64_t threads = 128 * tile.consumers, perBlock = tile.getSums(waves) * threads * 4;
-  return gathered + ((from - 1) * perBlock + getThread(b) * 16 + quad * threads * 16);
-}
-
-/// To the cluster's first block.
-void Kernel::send(mlir::ValueRange sums) const {
-  for (size_t i = 0; i < sums.size(); i += 4)
-    storeInCluster(getGathered(rank, i / 4), Int(b, 0), sums.slice(i, 4), arrived);
-}
-
-/// Adds the other blocks' sums, in their order.
-Values Kernel::gather(mlir::ValueRange sums) const {
-  waitBarrier(arrived, Int(b, 0));
-  Values total(sums);
-  auto vector = mlir::VectorType::get(4, b.getF32Type());
-  for (int64_t from = 1; from < tile.split; ++from)
-    for (size_t i = 0; i < total.size(); i += 4) {
-      Values other = getElements(b, load(getGathered(Int(b, from), i / 4), vector, 16));
-      for (size_t e = 0; e < 4; ++e)
-        total[i + e] = addFloat(b, total[i + e], other[e]);
-    }
-  return total;
+ClusterSums Kernel::getClusterSums() const {
+  return {gathered, arrived, tile.split, 128 * tile.consumers,
+          tile.getSums(waves) * 128 * tile.consumers * 4};
 }
 
 /// Register 4 j + 2 h + e of a wave is row 16 * warp + 8 h + lane / 4, token 8 j + 2 * (lane % 4) +
