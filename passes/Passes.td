@@ -136,7 +136,7 @@ def AbsorbLatent : ModulePass<"absorb-latent"> {
     Attention over expanded keys and values becomes attention over the cached latents: each head's query
     is multiplied by the key part of the up-projection, its output by the value part. That pays with few tokens for much
     context (decode); many tokens of one prompt expand each cached row once for all of them. The roofline decides for each function at
-    its `kern.bounds`; without a target all are absorbed.
+    its `kern.bounds`, if the target has kernels for both forms; without a target all are absorbed.
 
     Requires nothing.
 

@@ -39,6 +39,9 @@ std::optional<std::string> GpuTarget::refuseFusion(kern::Hero hero, Operation *o
   // One block would read the whole weight of a router.
   if (hero == kern::Hero::Routing && isa<moe::LinearOp>(op))
     return "a product is a kernel of its own, so that all multiprocessors read its weight";
+  // Teams compute it by its absorbed form, and read the weight anew for each token and head.
+  if (isa<moe::MlaAttentionOp>(op))
+    return "no kernel of this GPU expands cached latents into keys and values";
   if (const KernelEmitter *emitter = findTeamEmitter(hero))
     return emitter->refuseFusion(op, before);
   return refuseHero(hero);
