@@ -45,30 +45,57 @@ int64_t moec::hopper::getNumBlocks(const StreamingTile &tile, const BlockScaledP
   return llvm::divideCeil(problem.columns, tile.rows);
 }
 
-/// Registers a thread needs, roughly.
-static int64_t countRegisters(const StreamingTile &tile, int64_t columnWaves) {
-  int64_t groups = tile.rows / (8 * tile.rowWarps) * columnWaves, sums = tile.tokens == 1 ? 2 : 4;
-  return groups * (sums + 8 * tile.steps + 2) + (tile.tokens == 1 ? 34 : 36);
+/// Registers a thread needs, roughly: sums, scales, and the weights of the turn that is computed
+/// and of the one that is on its way.
+static int64_t countRegisters(const StreamingTile &tile, const MatmulSize &size) {
+  int64_t groups = tile.rows / (8 * tile.rowWarps) * size.columnWaves;
+  int64_t sums = tile.tokens == 1 ? 2 : 4;
+  int64_t turns = llvm::divideCeil(size.k, 128 * tile.kWarps * tile.steps);
+  int64_t weights = 8 * tile.steps * std::min<int64_t>(turns, 2);
+  int64_t count = groups * (sums + weights + 2) + (tile.tokens == 1 ? 34 : 36);
+  // Longer loops over the few instructions of one token are unrolled further.
+  return tile.tokens == 1 && turns > 2 ? count * 115 / 100 : count;
 }
 
-// Microseconds, as measured (docs/performance). Memory is used best with 7.5 to 15 MB in flight on
-// the whole chip.
+/// Registers that a thread can have: a quarter of the multiprocessor's for each of four parts,
+/// which share out whole warps.
+static int64_t getMostRegisters(const StreamingTile &tile) {
+  int64_t warps = tile.rowWarps * tile.kWarps * tile.minBlocks;
+  int64_t most = 16384 / (32 * llvm::divideCeil(warps, 4)) / 8 * 8;
+  return std::min<int64_t>(most, 255);
+}
+
+/// Blocks that a multiprocessor holds at once.
+static int64_t countResident(const StreamingTile &tile, const MatmulSize &size) {
+  int64_t warps = tile.rowWarps * tile.kWarps;
+  int64_t registers =
+      llvm::alignTo(std::min(countRegisters(tile, size), getMostRegisters(tile)), 8);
+  int64_t shared = tile.getSharedBytes(size.k, size.columnWaves) + 1024;
+  return std::max<int64_t>(tile.minBlocks,
+                           std::min({16384 / (32 * registers) * 4 / warps,
+                                     KernelFrame::kMaxSharedBytes / shared, 64 / warps}));
+}
+
+// Microseconds, fitted to what was measured (docs/performance). One multiprocessor brings 45 GB/s;
+// with 16 tokens, what the last turn computes is seen.
 double moec::hopper::estimateCost(const StreamingTile &tile, const MatmulSize &size,
                                   int64_t workers) {
   double blocks = llvm::divideCeil(size.n, tile.rows), perWorker = std::ceil(blocks / workers);
-  double threads = tile.getThreads();
-  double most = std::min<double>(255, 65536 / (threads * tile.minBlocks));
-  double registers = countRegisters(tile, size.columnWaves);
-  double perBlock = tile.kWarps * tile.rows * size.columnWaves * 128.0 * tile.steps;
-  double flight = std::min<double>(blocks, workers * tile.minBlocks) * perBlock;
-  double rate = 2.95e6 * std::min(1.0, std::sqrt(flight / 7.5e6));
+  double resident = countResident(tile, size), waves = std::ceil(blocks / (workers * resident));
+  double turns = std::min(2.0, double(size.k) / (128 * tile.kWarps * tile.steps));
+  double rows = tile.rows * size.columnWaves;
+  double flight =
+      std::min(blocks, workers * resident) * tile.kWarps * rows * 128 * tile.steps * turns;
+  double rate = 2.9e6 * std::min(1.0, std::pow(flight / 20e6, 0.05));
   double stream = double(size.n) * size.columnWaves * size.k / rate;
-  double own = perWorker * tile.rows * size.columnWaves * size.k / 65e3;
-  double x = tile.tokens * size.k * (1 / 110e3 + tile.rowWarps / 200e3) * perWorker;
-  double sums = tile.kWarps * tile.tokens * tile.rows * size.columnWaves * 1e-5 * perWorker;
-  double spills = 0.05 * std::max(0.0, registers - most) + 0.01 * std::max(0.0, registers - 128);
-  double overfull = std::max(0.0, flight - 15.5e6) * 0.2e-6;
-  return std::max(stream, own) + x + sums + spills + overfull + 0.6;
+  double own = perWorker * rows * size.k / 42e3;
+  double x = tile.tokens * size.k * (1 / 64e3 + tile.rowWarps / 180e3) * waves;
+  double sums = tile.kWarps * tile.tokens * rows * 5e-7 * perWorker;
+  double last = tile.tokens == 1
+                    ? 0
+                    : rows / 8 * tile.kWarps * tile.steps * 6e-3 * std::ceil(perWorker / waves);
+  double bring = std::pow(std::pow(stream, 9) + std::pow(own, 9), 1.0 / 9);
+  return bring + x + sums + last + 0.63 * perWorker + 0.1;
 }
 
 /// Numbers of warps to share `blocks` blocks of K.
@@ -96,7 +123,7 @@ llvm::SmallVector<StreamingTile> moec::hopper::getStreamingTiles(const MatmulSiz
           for (int64_t minBlocks : {1, 2}) {
             StreamingTile tile{size.m == 1 ? 1 : 16, rows, rowWarps, kWarps, steps, minBlocks};
             if (!tile.fits(size.k, size.columnWaves) || tile.getThreads() < 128 ||
-                countRegisters(tile, size.columnWaves) > 250)
+                countRegisters(tile, size) > getMostRegisters(tile))
               continue;
             scored.push_back({estimateCost(tile, size, workers), tile});
           }
