@@ -171,7 +171,8 @@ LogicalResult Serializer::addKernels() {
         builder.CreateString(scheduleText(kernel.getScheduleAttr())), builder.CreateString(spec),
         countBuffers(kernel), launch.workspaceBytes, launch.threads, launch.sharedBytes,
         launch.cluster, launch.maxBlocks, launch.earlyLaunch, *maps, launch.registers,
-        launch.spillBytes, launch.blocksPerCore, launch.peakFlops));
+        launch.spillBytes, launch.blocksPerCore, launch.peakFlops, launch.scalarRegisters,
+        launch.accumulatorRegisters));
   }
   return success();
 }

@@ -14,7 +14,7 @@ namespace moec::bundle {
 
 /// Code of all kernels in one form.
 struct CodeImage {
-  std::string format; // "elf-so", "cubin", "ptx"
+  std::string format; // "elf-so", "cubin", "ptx", "hsaco"
   std::vector<uint8_t> bytes;
 };
 
@@ -41,6 +41,7 @@ struct KernelLaunch {
   std::vector<TensorMap> tensorMaps;
   uint32_t registers = 0, spillBytes = 0, blocksPerCore = 0;
   double peakFlops = 0;
+  uint32_t scalarRegisters = 0, accumulatorRegisters = 0;
 };
 
 /// The code of all kernels of a plan, as a target makes it.

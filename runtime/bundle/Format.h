@@ -18,9 +18,10 @@ inline constexpr uint64_t kPageSize = 4096;
 /// Size of the counters that launches share.
 inline constexpr uint64_t kCounterBytes = 1024;
 
-// Limits of a CUDA launch that hold on every GPU; one may allow less.
+// Limits of a launch that hold on every GPU of a vendor; one may allow less.
 inline constexpr uint32_t kMaxBlockThreads = 1024;
-inline constexpr uint32_t kMaxSharedBytes = 227 << 10;
+inline constexpr uint32_t kMaxSharedBytes = 227 << 10; // CUDA
+inline constexpr uint32_t kMaxGroupBytes = 160 << 10;  // HIP
 inline constexpr uint32_t kMaxCluster = 16;
 inline constexpr uint32_t kMaxParameterBytes = 4096;
 inline constexpr uint64_t kMaxGridBlocks = (uint64_t(1) << 31) - 1;

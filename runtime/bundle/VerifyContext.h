@@ -36,10 +36,13 @@ inline bool fits(uint64_t offset, uint64_t bytes, uint64_t limit) {
 /// Images, kernels and entries (VerifyPrograms.cpp).
 void verifyPrograms(const VerifyContext &c);
 
-/// What a CUDA kernel says about its launch (VerifyCuda.cpp).
+/// What a GPU's kernel says about its launch (VerifyGpu.cpp).
 void verifyCudaKernel(const VerifyContext &c, const fb::Kernel &kernel, const std::string &what);
-/// A launch's blocks and tensor maps; its arguments and grid are right.
-void verifyCudaLaunch(const VerifyContext &c, const fb::Program &program, const fb::Launch &launch,
+void verifyHipKernel(const VerifyContext &c, const fb::Kernel &kernel, const std::string &what);
+/// A launch's blocks, and its tensor maps; its arguments and grid are right.
+void verifyBlockCount(const VerifyContext &c, const fb::Program &program, const fb::Launch &launch,
+                      const std::string &what);
+void verifyTensorMaps(const VerifyContext &c, const fb::Program &program, const fb::Launch &launch,
                       const std::string &what);
 
 } // namespace moec::rt

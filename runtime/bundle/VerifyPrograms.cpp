@@ -8,19 +8,25 @@
 namespace moec::rt {
 namespace {
 
-bool isCuda(const VerifyContext &c) {
-  return c.manifest->target()->kind()->string_view() == "cuda";
+bool isFor(const VerifyContext &c, std::string_view kind) {
+  return c.manifest->target()->kind()->string_view() == kind;
 }
+bool isCuda(const VerifyContext &c) { return isFor(c, "cuda"); }
+bool isHip(const VerifyContext &c) { return isFor(c, "hip"); }
 
 void verifyImages(const VerifyContext &c) {
   const fb::Manifest &m = *c.manifest;
   for (unsigned i = 0; i < m.images()->size(); ++i) {
     const fb::Image &image = *m.images()->Get(i);
     std::string_view format = image.format()->string_view();
-    bool known = isCuda(c) ? format == "cubin" || format == "ptx" : format == "elf-so";
+    bool known = isCuda(c)  ? format == "cubin" || format == "ptx"
+                 : isHip(c) ? format == "hsaco"
+                            : format == "elf-so";
     if (!known)
       c.bad("images[", i, "] has format '", image.format()->str(), "', expected ",
-            isCuda(c) ? "'cubin' or 'ptx'" : "'elf-so'");
+            isCuda(c)  ? "'cubin' or 'ptx'"
+            : isHip(c) ? "'hsaco'"
+                       : "'elf-so'");
     if (image.segment() >= m.segments()->size())
       c.bad("images[", i, "] names segment ", image.segment(), " of ", m.segments()->size());
     // Only later ones, so that following them ends.
@@ -58,6 +64,8 @@ void verifyKernels(const VerifyContext &c) {
             " are allowed");
     if (isCuda(c))
       verifyCudaKernel(c, k, what);
+    if (isHip(c))
+      verifyHipKernel(c, k, what);
   }
 }
 
@@ -148,8 +156,10 @@ void verifyProgram(const VerifyContext &c, const fb::Program &p, const std::stri
     for (unsigned a = 0; a < launch.args()->size(); ++a)
       verifyArg(c, p, *launch.args()->Get(a), joined(where, " args[", a, "]"));
     verifyGrid(c, p, *launch.grid(), where);
+    if (isCuda(c) || isHip(c))
+      verifyBlockCount(c, p, launch, where);
     if (isCuda(c))
-      verifyCudaLaunch(c, p, launch, where);
+      verifyTensorMaps(c, p, launch, where);
   }
 }
 

@@ -1,5 +1,5 @@
 // Names of CPUs, images, and what both refuse.
-#include "codegen/target/cpu/LinkImage.h"
+#include "codegen/target/common/LinkSharedObject.h"
 #include "test/codegen/KernelHarness.h"
 
 #include "llvm/AsmParser/Parser.h"
@@ -155,9 +155,10 @@ TEST(Linking, CallOfALibraryIsRefused) {
                                           "  ret float %y\n"
                                           "}\n"));
   ASSERT_FALSE(linked);
-  EXPECT_EQ(llvm::toString(linked.takeError()),
-            "kernels call 'expf', which no library of the serving machine promises; expand it in "
-            "codegen/target/cpu/LowerToLLVM.cpp");
+  EXPECT_EQ(
+      llvm::toString(linked.takeError()),
+      "kernels call 'expf', which no library of the serving machine promises; expand it where "
+      "codegen/target lowers tile functions");
 }
 
 TEST(Linking, DamagedObjectIsRefused) {

@@ -1,6 +1,7 @@
 // Loads kernel images from memory and runs their tiles.
 #include "test/codegen/KernelHarness.h"
 
+#include "codegen/target/amd/AmdTarget.h"
 #include "codegen/target/nvidia/NvidiaTarget.h"
 #include "dialects/moe/Recipe.h"
 
@@ -123,6 +124,7 @@ std::unique_ptr<MLIRContext> moec::test::makeContext() {
   DialectRegistry registry;
   registry.insert<func::FuncDialect, moe::MoeDialect, kern::KernDialect>();
   codegen::registerCpuTarget(registry);
+  codegen::registerAmdTargets(registry);
   codegen::registerNvidiaTargets(registry);
   auto context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();

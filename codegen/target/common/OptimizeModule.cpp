@@ -1,7 +1,23 @@
 #include "codegen/target/common/OptimizeModule.h"
 
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/Passes/PassBuilder.h"
+
+llvm::Expected<std::unique_ptr<llvm::Module>>
+moec::codegen::translateModule(mlir::ModuleOp module, llvm::LLVMContext &context,
+                               const llvm::TargetMachine &machine) {
+  mlir::registerBuiltinDialectTranslation(*module.getContext());
+  mlir::registerLLVMDialectTranslation(*module.getContext());
+  std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context, "moec");
+  if (!translated)
+    return llvm::createStringError("the kernels cannot be translated to LLVM IR");
+  translated->setTargetTriple(machine.getTargetTriple());
+  translated->setDataLayout(machine.createDataLayout());
+  return translated;
+}
 
 void moec::codegen::optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;

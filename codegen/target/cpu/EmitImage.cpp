@@ -2,8 +2,8 @@
 #include "codegen/target/cpu/EmitImage.h"
 
 #include "codegen/kernels/Emitter.h"
+#include "codegen/target/common/LinkSharedObject.h"
 #include "codegen/target/common/OptimizeModule.h"
-#include "codegen/target/cpu/LinkImage.h"
 #include "codegen/target/cpu/Lower.h"
 #include "codegen/target/cpu/WrapTiles.h"
 
@@ -14,9 +14,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -107,15 +104,11 @@ static void setFunctionAttributes(llvm::Module &module, const llvm::TargetMachin
 static Expected<std::unique_ptr<llvm::Module>> translate(ModuleOp tiles, llvm::LLVMContext &context,
                                                          llvm::TargetMachine &machine,
                                                          const CpuTarget &target) {
-  registerBuiltinDialectTranslation(*tiles.getContext());
-  registerLLVMDialectTranslation(*tiles.getContext());
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(tiles, context, "moec");
+  auto module = translateModule(tiles, context, machine);
   if (!module)
-    return createStringError("the kernels cannot be translated to LLVM IR");
-  module->setTargetTriple(machine.getTargetTriple());
-  module->setDataLayout(machine.createDataLayout());
-  setFunctionAttributes(*module, machine, target.getMachine().vectorBytes);
-  optimizeModule(*module, machine);
+    return module.takeError();
+  setFunctionAttributes(**module, machine, target.getMachine().vectorBytes);
+  optimizeModule(**module, machine);
   return module;
 }
 
@@ -149,7 +142,8 @@ Expected<Image> moec::codegen::emitImage(ModuleOp module, const CpuTarget &targe
   });
   if (!object)
     return object.takeError();
-  auto linked = linkSharedObject(*object);
+  // What compilers take for granted of the C library.
+  auto linked = linkSharedObject(*object, {"memcpy", "memmove", "memset"});
   if (!linked)
     return linked.takeError();
   image.bytes = std::move(*linked);

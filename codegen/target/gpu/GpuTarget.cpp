@@ -8,6 +8,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -153,7 +154,8 @@ static std::string findLabel(ModuleOp module, kern::KernelOp kernel) {
 llvm::Expected<GpuTiles> moec::codegen::buildGpuTiles(ModuleOp module, const GpuTarget &target) {
   module.getContext()
       ->loadDialect<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, math::MathDialect,
-                    memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+                    memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect,
+                    LLVM::LLVMDialect>(); // matrix instructions
   GpuTiles tiles{ModuleOp::create(UnknownLoc::get(module.getContext())), {}};
   Alignments alignments = readAlignments(module);
   std::string refusals;

@@ -6,15 +6,25 @@ using namespace moec::codegen;
 
 static constexpr llvm::StringLiteral kWorkspace = "moec_workspace";
 
-/// The block's shared memory, as long as the launch says.
-static LLVM::GlobalOp getWorkspace(ModuleOp module, unsigned space) {
-  if (auto global = module.lookupSymbol<LLVM::GlobalOp>(kWorkspace))
+/// The block's shared memory: as long as the launch says, the same for all kernels, or `bytes` of
+/// the kernel `owner`'s own.
+static LLVM::GlobalOp getWorkspace(ModuleOp module, unsigned space, StringRef owner = {},
+                                   uint64_t bytes = 0) {
+  std::string name = kWorkspace.str();
+  if (!owner.empty())
+    name += ("." + owner).str();
+  if (auto global = module.lookupSymbol<LLVM::GlobalOp>(name))
     return global;
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
-  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
-  return LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/false,
-                                LLVM::Linkage::External, kWorkspace, Attribute(),
-                                /*alignment=*/1024, space);
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+  auto linkage = owner.empty() ? LLVM::Linkage::External : LLVM::Linkage::Internal;
+  return LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/false, linkage, name,
+                                Attribute(), /*alignment=*/1024, space);
+}
+
+Value moec::codegen::callIntrinsic(ImplicitLocOpBuilder &b, StringRef name) {
+  return LLVM::CallIntrinsicOp::create(b, b.getI32Type(), b.getStringAttr(name), ValueRange{})
+      .getResult(0);
 }
 
 namespace {
@@ -29,11 +39,14 @@ struct Wrapper {
   Value constant(int64_t value) {
     return LLVM::ConstantOp::create(b, b.getI64Type(), b.getI64IntegerAttr(value));
   }
-  Value read(StringRef intrinsic) {
-    Value value =
-        LLVM::CallIntrinsicOp::create(b, b.getI32Type(), b.getStringAttr(intrinsic), ValueRange{})
-            .getResult(0);
-    return LLVM::ZExtOp::create(b, b.getI64Type(), value);
+  Value extend(Value value) { return LLVM::ZExtOp::create(b, b.getI64Type(), value); }
+  /// The address of a buffer in the space that tile functions take for granted.
+  Value getAddress(unsigned argument) {
+    Value address = function.getArgument(argument);
+    auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+    if (address.getType() == pointer)
+      return address;
+    return LLVM::AddrSpaceCastOp::create(b, pointer, address);
   }
   Value scale(unsigned dim, int64_t by) {
     return by == 1 ? dims[dim] : LLVM::MulOp::create(b, dims[dim], constant(by)).getResult();
@@ -109,7 +122,7 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
 
   ImplicitLocOpBuilder b(UnknownLoc::get(context), context);
   b.setInsertionPointToEnd(module.getBody());
-  Type pointer = LLVM::LLVMPointerType::get(context);
+  Type pointer = LLVM::LLVMPointerType::get(context, intrinsics.bufferSpace);
   SmallVector<Type> inputs(slots.size() + 1, pointer);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), inputs);
   Wrapper w{b, LLVM::LLVMFuncOp::create(b, symbol, type), {}, {}};
@@ -126,15 +139,18 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
     intrinsics.letNextBegin(w.b);
   w.loadDims(w.function.getArgument(slots.size()));
   for (auto [i, slot] : llvm::enumerate(slots))
-    w.pushSlot(slot, w.function.getArgument(i));
+    w.pushSlot(slot, w.getAddress(i));
   w.operands.append(w.dims);
   unsigned tileOperand = w.operands.size();
   w.operands.push_back(index);
-  LLVM::GlobalOp global = getWorkspace(module, kernel.workspaceSpace);
+  LLVM::GlobalOp global =
+      intrinsics.hasSizedMemory
+          ? getWorkspace(module, kernel.workspaceSpace, symbol, kernel.launch.sharedBytes)
+          : getWorkspace(module, kernel.workspaceSpace);
   w.pushMemRef(MemRefType::get({ShapedType::kDynamic}, w.b.getI8Type()),
                LLVM::AddressOfOp::create(w.b, global), w.constant(0));
-  Value tiles = w.countTiles(grid), step = w.read(intrinsics.gridSize);
-  Value first = w.read(intrinsics.blockIndex);
+  Value tiles = w.countTiles(grid), step = w.extend(intrinsics.gridSize(w.b));
+  Value first = w.extend(intrinsics.blockIndex(w.b));
   // Every block waits, with or without a tile: a launch that ends has then seen the end of all
   // before it, and who waits for it need not look further back.
   if (kernel.launch.earlyLaunch)

@@ -8,16 +8,23 @@
 
 namespace moec::codegen {
 
-/// How a kind of GPU says what the wrapper needs: LLVM intrinsics without operands, i32.
+/// What a kind of GPU says to the wrapper.
 struct KernelIntrinsics {
-  llvm::StringRef blockIndex, gridSize;
+  using Read = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &)>;
+  Read blockIndex, gridSize; // i32; blocks
   mlir::LLVM::CConv convention;
   /// Emits the block's barrier.
   llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> barrier;
   /// Emits what lets the next launch begin, and the wait for the launches before; for kernels that
   /// may begin early.
   llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> letNextBegin, waitForEarlier;
+  unsigned bufferSpace = 0;    // address space of the addresses of buffers
+  bool hasSizedMemory = false; // the block's memory is of the size that the kernel needs, rather
+                               // than of that which the launch asks for
 };
+
+/// An intrinsic without operands that returns i32.
+mlir::Value callIntrinsic(mlir::ImplicitLocOpBuilder &b, llvm::StringRef name);
 
 /// Adds the entry point of `kernel` to `module`, beside its tile function in the LLVM dialect.
 mlir::LLVM::LLVMFuncOp wrapKernel(const GpuKernel &kernel, kern::GridAttr grid,

@@ -5,10 +5,7 @@
 #include "codegen/target/gpu/WrapKernel.h"
 #include "codegen/target/nvidia/Lower.h"
 
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Triple.h"
@@ -40,8 +37,10 @@ static constexpr char kWait[] = "griddepcontrol.wait;";
 static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
   if (failed(lowerToNvptx(*tiles.module, target.getChip())))
     return createStringError("the tile functions cannot be lowered to LLVM");
-  KernelIntrinsics intrinsics{"llvm.nvvm.read.ptx.sreg.ctaid.x",
-                              "llvm.nvvm.read.ptx.sreg.nctaid.x",
+  auto blockIndex = [](auto &b) { return callIntrinsic(b, "llvm.nvvm.read.ptx.sreg.ctaid.x"); };
+  auto gridSize = [](auto &b) { return callIntrinsic(b, "llvm.nvvm.read.ptx.sreg.nctaid.x"); };
+  KernelIntrinsics intrinsics{blockIndex,
+                              gridSize,
                               LLVM::CConv::PTX_Kernel,
                               emitBarrier,
                               emitGridControl<kLaunchDependents>,
@@ -81,17 +80,13 @@ static Expected<std::string> compile(GpuTiles &tiles, const NvidiaTarget &target
   auto machine = createMachine(target.getChip());
   if (!machine)
     return machine.takeError();
-  registerBuiltinDialectTranslation(*tiles.module->getContext());
-  registerLLVMDialectTranslation(*tiles.module->getContext());
   registerNVVMDialectTranslation(*tiles.module->getContext());
   llvm::LLVMContext context;
-  auto module = translateModuleToLLVMIR(*tiles.module, context, "moec");
+  auto module = translateModule(*tiles.module, context, **machine);
   if (!module)
-    return createStringError("the kernels cannot be translated to LLVM IR");
-  module->setTargetTriple((*machine)->getTargetTriple());
-  module->setDataLayout((*machine)->createDataLayout());
-  optimizeModule(*module, **machine);
-  return finish(*module, **machine);
+    return module.takeError();
+  optimizeModule(**module, **machine);
+  return finish(**module, **machine);
 }
 
 static Expected<std::string> emitPtx(GpuTiles &tiles, const NvidiaTarget &target) {

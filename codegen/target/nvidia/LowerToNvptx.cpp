@@ -2,6 +2,7 @@
 #include "codegen/kernels/Team.h"
 #include "codegen/target/common/Expand.h"
 #include "codegen/target/common/LowerTiles.h"
+#include "codegen/target/gpu/RelaxAtomics.h"
 #include "codegen/target/nvidia/Lower.h"
 
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
@@ -39,21 +40,10 @@ struct ExpandForChip : PassWrapper<ExpandForChip, OperationPass<ModuleOp>> {
 
 } // namespace
 
-/// Only a block's barriers order what its threads do in its own memory.
-static void relaxSharedAtomics(ModuleOp module) {
-  constexpr unsigned kShared = 3;
-  module.walk([](LLVM::AtomicRMWOp op) {
-    if (cast<LLVM::LLVMPointerType>(op.getPtr().getType()).getAddressSpace() != kShared)
-      return;
-    op.setOrdering(LLVM::AtomicOrdering::monotonic);
-    op.setSyncscope("block");
-  });
-}
-
 LogicalResult moec::codegen::lowerToNvptx(ModuleOp module, const Chip &chip) {
   if (failed(lowerTiles(module, std::make_unique<ExpandForChip>(chip),
                         [](PassManager &pm) { pm.addPass(createConvertNVVMToLLVMPass()); })))
     return failure();
-  relaxSharedAtomics(module);
+  relaxSharedAtomics(module, chip.getMachine().workspaceSpace, "block");
   return success();
 }

@@ -1,6 +1,7 @@
 // moec-opt: runs passes on moec IR, for lit tests and for people.
 #include "CheckNumerics.h"
 #include "PassPlugins.h"
+#include "codegen/target/amd/AmdTarget.h"
 #include "codegen/target/cpu/CpuTarget.h"
 #include "codegen/target/nvidia/NvidiaTarget.h"
 #include "passes/Passes.h"
@@ -80,6 +81,7 @@ int main(int argc, char **argv) {
   registry.insert<mlir::func::FuncDialect, moec::moe::MoeDialect, moec::kern::KernDialect,
                   moec::plan::PlanDialect>();
   moec::codegen::registerCpuTarget(registry);
+  moec::codegen::registerAmdTargets(registry);
   moec::codegen::registerNvidiaTargets(registry);
   mlir::registerTransformsPasses();
   moec::passes::registerMoecPasses();

@@ -1,5 +1,6 @@
 #include "codegen/tools/moec/Backend.h"
 
+#include "codegen/target/amd/EmitCodeObject.h"
 #include "codegen/target/cpu/EmitImage.h"
 #include "codegen/target/nvidia/EmitKernels.h"
 #include "frontend/Errors.h"
@@ -128,6 +129,53 @@ private:
   codegen::NvidiaTarget target;
   std::optional<std::string> assembler;
 };
+
+//===----------------------------------------------------------------------===//
+// AMD
+//===----------------------------------------------------------------------===//
+
+class AmdBackend : public Backend {
+public:
+  explicit AmdBackend(const codegen::AmdChip &chip) : target(chip) {}
+
+  const kern::TargetModel &getModel() const override { return target; }
+
+  ArrayRef<StringLiteral> getStages() const override {
+    static constexpr StringLiteral stages[] = {"tile", "llvm", "asm"};
+    return stages;
+  }
+
+  Expected<std::string> emitText(mlir::ModuleOp module, StringRef stage) const override {
+    return codegen::emitAmdText(module, target,
+                                stage == "tile"   ? codegen::AmdStage::Tile
+                                : stage == "llvm" ? codegen::AmdStage::Llvm
+                                                  : codegen::AmdStage::Assembly);
+  }
+
+  Expected<bundle::KernelCode> emitCode(mlir::ModuleOp module) const override {
+    auto image = codegen::emitCodeObject(module, target);
+    if (!image)
+      return image.takeError();
+    bundle::KernelCode code;
+    code.targetKind = "hip";
+    code.arch = target.getName().str();
+    code.images.push_back({"hsaco", toBytes(image->codeObject)});
+    for (const codegen::AmdKernel &kernel : image->kernels) {
+      bundle::KernelLaunch &launch = code.kernels[kernel.symbol];
+      launch.threads = kernel.threads;
+      launch.sharedBytes = kernel.report.sharedBytes;
+      launch.registers = kernel.report.vectorRegisters;
+      launch.scalarRegisters = kernel.report.scalarRegisters;
+      launch.accumulatorRegisters = kernel.report.accumulatorRegisters;
+      launch.spillBytes = kernel.report.scratchBytes;
+      launch.blocksPerCore = kernel.groupsPerUnit;
+    }
+    return code;
+  }
+
+private:
+  codegen::AmdTarget target;
+};
 } // namespace
 
 //===----------------------------------------------------------------------===//
@@ -156,6 +204,12 @@ Expected<std::unique_ptr<Backend>> moec::findBackend(StringRef name,
       return assembler.takeError();
     return std::make_unique<NvidiaBackend>(**chip, std::move(*assembler));
   }
+  if (is_contained(map_range(codegen::getAmdChips(), [](auto &chip) { return chip.name; }), name)) {
+    auto chip = codegen::findAmdChip(name);
+    if (!chip)
+      return chip.takeError();
+    return std::make_unique<AmdBackend>(**chip);
+  }
   std::vector<std::string> names;
   for (auto &[known, text] : listTargets())
     names.push_back(known);
@@ -172,10 +226,14 @@ std::vector<std::pair<std::string, std::string>> moec::listTargets() {
                          chip.refusal.empty()
                              ? formatv("NVIDIA, as {0}", chip.device).str()
                              : formatv("NVIDIA, as {0}; {1}", chip.device, chip.refusal).str());
+  for (const codegen::AmdChip &chip : codegen::getAmdChips())
+    targets.emplace_back(
+        chip.name, formatv("AMD, as {0}; compiled only, no runtime yet", chip.device).str());
   return targets;
 }
 
 void moec::registerTargets(mlir::DialectRegistry &registry) {
+  codegen::registerAmdTargets(registry);
   codegen::registerCpuTarget(registry);
   codegen::registerNvidiaTargets(registry);
 }

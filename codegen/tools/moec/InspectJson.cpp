@@ -89,6 +89,18 @@ static Json tensorMapJson(const fb::TensorMap &map) {
           {"l2_promotion", map.l2_promotion()}};
 }
 
+/// HIP: what the code object's metadata says.
+static void addHipFields(Json &kernel, const fb::Kernel &k) {
+  kernel["image"] = k.image();
+  kernel["threads"] = k.threads();
+  kernel["shared_bytes"] = k.shared_bytes();
+  kernel["vector_registers"] = k.registers();
+  kernel["accumulator_registers"] = k.accumulator_registers();
+  kernel["scalar_registers"] = k.scalar_registers();
+  kernel["scratch_bytes"] = k.spill_bytes();
+  kernel["blocks_per_core"] = k.blocks_per_core();
+}
+
 static void addCudaFields(Json &kernel, const fb::Kernel &k) {
   kernel["image"] = k.image();
   kernel["threads"] = k.threads();
@@ -118,6 +130,8 @@ static Json kernelsJson(const fb::Manifest &m) {
                        {"spec", textOf(k.spec())}});
     if (m.target()->kind()->string_view() == "cuda")
       addCudaFields(kernels.back(), k);
+    else if (m.target()->kind()->string_view() == "hip")
+      addHipFields(kernels.back(), k);
   }
   return kernels;
 }

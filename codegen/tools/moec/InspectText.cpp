@@ -137,10 +137,29 @@ static void printCudaKernels(const fb::Manifest &m) {
   table.print();
 }
 
+/// What a kernel takes of a compute unit, as its code object says.
+static void printHipKernels(const fb::Manifest &m) {
+  std::vector<uint64_t> launches = countLaunches(m);
+  Table table;
+  table.add({"", "hero", "launches", "threads", "LDS", "VGPRs", "AGPRs", "SGPRs", "scratch",
+             "groups per unit", "schedule"});
+  for (unsigned i = 0; i < m.kernels()->size(); ++i) {
+    const fb::Kernel &k = *m.kernels()->Get(i);
+    table.add({k.symbol()->str(), textOf(k.hero()), std::to_string(launches[i]),
+               std::to_string(k.threads()), sizeText(k.shared_bytes()),
+               std::to_string(k.registers()), std::to_string(k.accumulator_registers()),
+               std::to_string(k.scalar_registers()), sizeText(k.spill_bytes()),
+               std::to_string(k.blocks_per_core()), textOf(k.schedule())});
+  }
+  table.print();
+}
+
 static void printKernels(const fb::Manifest &m) {
   std::printf("\nkernels (%u)\n", unsigned(m.kernels()->size()));
   if (m.target()->kind()->string_view() == "cuda")
     return printCudaKernels(m);
+  if (m.target()->kind()->string_view() == "hip")
+    return printHipKernels(m);
   std::vector<uint64_t> launches = countLaunches(m);
   Table table;
   table.add({"", "hero", "launches", "workspace", "schedule"});

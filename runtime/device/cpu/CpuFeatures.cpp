@@ -212,7 +212,8 @@ void checkCpuTarget(const fb::Target &target, const std::string &bundle) {
   std::string kind = target.kind()->str(), arch = target.arch()->str();
   if (kind != "cpu")
     fail(ErrorKind::Target, "bundle '", bundle, "' is built for ", kind, ":", arch,
-         ", this runtime runs on the host CPU; compile it with --target cpu");
+         ", this runtime has devices for the host CPU and NVIDIA's GPUs; compile it for one of "
+         "them");
   std::vector<std::string_view> wanted;
   auto level = featuresOfLevel(arch);
   if (level)

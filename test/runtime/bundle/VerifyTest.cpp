@@ -283,6 +283,49 @@ const Mutation kCuda[] = {
      [](M &m) { cacheMap(m).offset = 16; }},
 };
 
+// Of the toy bundle, as if its code were for an AMD GPU.
+class VerifyHipTest : public testing::TestWithParam<Mutation> {};
+
+void makeHip(M &m) {
+  m.target->kind = "hip";
+  m.target->arch = "gfx942";
+  m.images[0]->format = "hsaco";
+  for (auto &kernel : m.kernels)
+    kernel->threads = 128;
+}
+
+TEST(Verify, AcceptsAHipBundle) {
+  Bytes file = assemble(toyParts(), makeHip);
+  EXPECT_EQ(verifyBundle(file, "toy")->target()->arch()->str(), "gfx942");
+}
+
+TEST_P(VerifyHipTest, Refuses) {
+  Bytes file = assemble(toyParts(), [](M &m) {
+    makeHip(m);
+    GetParam().edit(m);
+  });
+  EXPECT_RT_ERROR(verifyBundle(file, "toy.moeb"), Bundle, GetParam().expected);
+}
+
+const Mutation kHip[] = {
+    {"image_format", "images[0] has format 'cubin', expected 'hsaco'",
+     [](M &m) { m.images[0]->format = "cubin"; }},
+    {"threads", "has threads 1025, expected 1 to 1024", [](M &m) { m.kernels[0]->threads = 1025; }},
+    {"shared", "has shared_bytes 163841, expected 0 to 163840",
+     [](M &m) { m.kernels[0]->shared_bytes = 163841; }},
+    {"cluster", "has cluster 2, expected 1 to 1", [](M &m) { m.kernels[0]->cluster = 2; }},
+    {"early", "has early_launch 1, expected 0 to 0",
+     [](M &m) { m.kernels[0]->early_launch = true; }},
+    {"maps", "has tensor maps 1, expected 0 to 0",
+     [](M &m) {
+       auto &map = m.kernels[0]->tensor_maps.emplace_back(std::make_unique<fb::TensorMapT>());
+       map->sizes.emplace_back();
+       map->box.push_back(1);
+     }},
+    {"blocks", "has 2147483648 blocks, at most 2147483647",
+     [](M &m) { setGrid(m, 1, 1, 1, 1ull << 31); }},
+};
+
 auto nameOf = [](const auto &info) { return std::string(info.param.name); };
 INSTANTIATE_TEST_SUITE_P(Model, VerifyTest, testing::ValuesIn(kModel), nameOf);
 INSTANTIATE_TEST_SUITE_P(Segments, VerifyTest, testing::ValuesIn(kSegments), nameOf);
@@ -290,6 +333,7 @@ INSTANTIATE_TEST_SUITE_P(Weights, VerifyTest, testing::ValuesIn(kWeights), nameO
 INSTANTIATE_TEST_SUITE_P(Kernels, VerifyTest, testing::ValuesIn(kKernels), nameOf);
 INSTANTIATE_TEST_SUITE_P(Programs, VerifyTest, testing::ValuesIn(kPrograms), nameOf);
 INSTANTIATE_TEST_SUITE_P(Cuda, VerifyCudaTest, testing::ValuesIn(kCuda), nameOf);
+INSTANTIATE_TEST_SUITE_P(Hip, VerifyHipTest, testing::ValuesIn(kHip), nameOf);
 
 TEST(BlockCount, FollowsTheKernel) {
   fb::KernelT kernel;

@@ -1,4 +1,4 @@
-// How CUDA kernels are launched: block shapes, shared memory, parameters and
+// How kernels of GPUs are launched: block shapes, shared memory, parameters and
 // tensor maps. What the driver would refuse is refused here, by name.
 #include "runtime/bundle/Format.h"
 #include "runtime/bundle/VerifyContext.h"
@@ -95,13 +95,30 @@ void verifyReach(const VerifyContext &c, const fb::Program &p, const fb::TensorM
           open ? " of an outermost element" : "");
 }
 
-} // namespace
-
-void verifyCudaKernel(const VerifyContext &c, const fb::Kernel &kernel, const std::string &what) {
-  auto within = [&](uint64_t value, uint64_t low, uint64_t high, const char *field) {
+/// Complains when a field of a kernel is out of range.
+struct Within {
+  const VerifyContext &c;
+  const std::string &what;
+  void operator()(uint64_t value, uint64_t low, uint64_t high, const char *field) const {
     if (value < low || value > high)
       c.bad(what, " has ", field, " ", value, ", expected ", low, " to ", high);
-  };
+  }
+};
+
+} // namespace
+
+void verifyHipKernel(const VerifyContext &c, const fb::Kernel &kernel, const std::string &what) {
+  Within within{c, what};
+  within(kernel.threads(), 1, kMaxBlockThreads, "threads");
+  within(kernel.shared_bytes(), 0, kMaxGroupBytes, "shared_bytes");
+  within(kernel.cluster(), 1, 1, "cluster");
+  within(kernel.early_launch(), 0, 0, "early_launch");
+  within(kernel.tensor_maps() ? kernel.tensor_maps()->size() : 0, 0, 0, "tensor maps");
+  within(8 * (uint64_t(kernel.num_args()) + 1), 0, kMaxParameterBytes, "parameter bytes");
+}
+
+void verifyCudaKernel(const VerifyContext &c, const fb::Kernel &kernel, const std::string &what) {
+  Within within{c, what};
   within(kernel.threads(), 1, kMaxBlockThreads, "threads");
   within(kernel.shared_bytes(), 0, kMaxSharedBytes, "shared_bytes");
   within(kernel.cluster(), 1, kMaxCluster, "cluster");
@@ -116,7 +133,7 @@ void verifyCudaKernel(const VerifyContext &c, const fb::Kernel &kernel, const st
                     joined(what, " tensor_maps[", i, "]"));
 }
 
-void verifyCudaLaunch(const VerifyContext &c, const fb::Program &program, const fb::Launch &launch,
+void verifyBlockCount(const VerifyContext &c, const fb::Program &program, const fb::Launch &launch,
                       const std::string &what) {
   const fb::Kernel &kernel = *c.manifest->kernels()->Get(launch.kernel());
   const int64_t bounds[] = {1, int64_t(program.max_tokens()), int64_t(program.max_sequences()),
@@ -124,6 +141,11 @@ void verifyCudaLaunch(const VerifyContext &c, const fb::Program &program, const 
   uint64_t blocks = blockCount(kernel, tileCount(*launch.grid(), bounds));
   if (blocks > kMaxGridBlocks)
     c.bad(what, " has ", blocks, " blocks, at most ", kMaxGridBlocks, " are allowed");
+}
+
+void verifyTensorMaps(const VerifyContext &c, const fb::Program &program, const fb::Launch &launch,
+                      const std::string &what) {
+  const fb::Kernel &kernel = *c.manifest->kernels()->Get(launch.kernel());
   if (!kernel.tensor_maps())
     return;
   for (unsigned i = 0; i < kernel.tensor_maps()->size(); ++i) {

@@ -1,8 +1,9 @@
 // LLD has global state: calls are serialised. It reads and writes files, which
 // live in the temporary folder until the call ends.
-#include "codegen/target/cpu/LinkImage.h"
+#include "codegen/target/common/LinkSharedObject.h"
 
 #include "lld/Common/Driver.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
@@ -16,8 +17,8 @@ LLD_HAS_DRIVER(elf)
 
 using namespace llvm;
 
-/// Fails when `object` refers to a function that the serving machine may lack.
-static Error checkUndefined(StringRef object) {
+/// Fails when `object` refers to a symbol that the serving machine may lack.
+static Error checkUndefined(StringRef object, ArrayRef<StringRef> promised) {
   auto file = object::ObjectFile::createObjectFile(MemoryBufferRef(object, "kernels.o"));
   if (!file)
     return file.takeError();
@@ -26,11 +27,11 @@ static Error checkUndefined(StringRef object) {
     Expected<StringRef> name = symbol.getName();
     if (!flags || !name)
       return joinErrors(flags.takeError(), name.takeError());
-    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty() && *name != "memcpy" &&
-        *name != "memmove" && *name != "memset")
+    if ((*flags & object::SymbolRef::SF_Undefined) && !name->empty() &&
+        !is_contained(promised, *name))
       return createStringError("kernels call '" + *name +
-                               "', which no library of the serving machine promises; expand it in "
-                               "codegen/target/cpu/LowerToLLVM.cpp");
+                               "', which no library of the serving machine promises; expand it "
+                               "where codegen/target lowers tile functions");
   }
   return Error::success();
 }
@@ -45,8 +46,9 @@ static Error createTemporary(StringRef suffix, SmallString<128> &path, FileRemov
   return Error::success();
 }
 
-Expected<std::string> moec::codegen::linkSharedObject(StringRef object) {
-  if (Error error = checkUndefined(object))
+Expected<std::string> moec::codegen::linkSharedObject(StringRef object,
+                                                      ArrayRef<StringRef> promised) {
+  if (Error error = checkUndefined(object, promised))
     return error;
   SmallString<128> input, output;
   FileRemover removeInput, removeOutput;
