@@ -172,7 +172,7 @@ LogicalResult Serializer::addKernels() {
         countBuffers(kernel), launch.workspaceBytes, launch.threads, launch.sharedBytes,
         launch.cluster, launch.maxBlocks, launch.earlyLaunch, *maps, launch.registers,
         launch.spillBytes, launch.blocksPerCore, launch.peakFlops, launch.scalarRegisters,
-        launch.accumulatorRegisters));
+        launch.accumulatorRegisters, launch.coResident));
   }
   return success();
 }

@@ -37,7 +37,7 @@ struct TensorMap {
 struct KernelLaunch {
   uint64_t workspaceBytes = 0; // scratch per worker, on a CPU
   uint32_t threads = 0, sharedBytes = 0, cluster = 1, maxBlocks = 0;
-  bool earlyLaunch = false;
+  bool earlyLaunch = false, coResident = false;
   std::vector<TensorMap> tensorMaps;
   uint32_t registers = 0, spillBytes = 0, blocksPerCore = 0;
   double peakFlops = 0;

@@ -113,6 +113,7 @@ void verifyHipKernel(const VerifyContext &c, const fb::Kernel &kernel, const std
   within(kernel.shared_bytes(), 0, kMaxGroupBytes, "shared_bytes");
   within(kernel.cluster(), 1, 1, "cluster");
   within(kernel.early_launch(), 0, 0, "early_launch");
+  within(kernel.co_resident(), 0, 0, "co_resident");
   within(kernel.tensor_maps() ? kernel.tensor_maps()->size() : 0, 0, 0, "tensor maps");
   within(8 * (uint64_t(kernel.num_args()) + 1), 0, kMaxParameterBytes, "parameter bytes");
 }
@@ -125,6 +126,8 @@ void verifyCudaKernel(const VerifyContext &c, const fb::Kernel &kernel, const st
   if (kernel.max_blocks() % kernel.cluster())
     c.bad(what, " has max_blocks ", kernel.max_blocks(), ", expected a multiple of its cluster of ",
           kernel.cluster());
+  if (kernel.co_resident() && !kernel.max_blocks())
+    c.bad(what, " has co_resident blocks and max_blocks 0, expected how many they are");
   uint64_t maps = kernel.tensor_maps() ? kernel.tensor_maps()->size() : 0;
   within(8 * (uint64_t(kernel.num_args()) + 1) + kTensorMapBytes * maps, 0, kMaxParameterBytes,
          "parameter bytes");

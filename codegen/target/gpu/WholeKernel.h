@@ -33,6 +33,7 @@ struct LaunchShape {
   unsigned cluster = 1;     // blocks
   unsigned maxBlocks = 0;   // the kernel loops over tiles; 0: a block a tile
   bool earlyLaunch = false; // waits for the launch before it by itself
+  bool coResident = false;  // blocks wait for each other: all maxBlocks must run at once
   std::vector<TensorMap> tensorMaps;
 };
 

@@ -68,6 +68,7 @@ void setShape(bundle::KernelLaunch &launch, const codegen::LaunchShape &shape) {
   launch.cluster = shape.cluster;
   launch.maxBlocks = shape.maxBlocks;
   launch.earlyLaunch = shape.earlyLaunch;
+  launch.coResident = shape.coResident;
   for (const codegen::TensorMap &map : shape.tensorMaps) {
     bundle::TensorMap &made = launch.tensorMaps.emplace_back();
     made = {map.slot,    map.offset, map.element, {},
@@ -227,8 +228,8 @@ std::vector<std::pair<std::string, std::string>> moec::listTargets() {
                              ? formatv("NVIDIA, as {0}", chip.device).str()
                              : formatv("NVIDIA, as {0}; {1}", chip.device, chip.refusal).str());
   for (const codegen::AmdChip &chip : codegen::getAmdChips())
-    targets.emplace_back(
-        chip.name, formatv("AMD, as {0}; compiled only, no runtime yet", chip.device).str());
+    targets.emplace_back(chip.name,
+                         formatv("AMD, as {0}; compiled only, no runtime yet", chip.device).str());
   return targets;
 }
 

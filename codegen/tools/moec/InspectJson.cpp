@@ -108,6 +108,7 @@ static void addCudaFields(Json &kernel, const fb::Kernel &k) {
   kernel["cluster"] = k.cluster();
   kernel["max_blocks"] = k.max_blocks();
   kernel["early_launch"] = k.early_launch();
+  kernel["co_resident"] = k.co_resident();
   kernel["registers"] = k.registers();
   kernel["spill_bytes"] = k.spill_bytes();
   kernel["blocks_per_core"] = k.blocks_per_core();

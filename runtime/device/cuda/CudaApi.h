@@ -102,6 +102,8 @@ struct alignas(128) TensorMap {
   X(cuModuleGetFunction, Result(Function *, Module, const char *name))                             \
   X(cuFuncGetAttribute, Result(int *value, int attribute, Function))                               \
   X(cuFuncSetAttribute, Result(Function, int attribute, int value))                                \
+  X(cuOccupancyMaxActiveBlocksPerMultiprocessor,                                                   \
+    Result(int *blocks, Function, int threads, size_t sharedBytes))                                \
   X(cuLaunchKernelEx, Result(const LaunchConfig *, Function, void **params, void **extra))         \
   X(cuGraphInstantiateWithFlags, Result(GraphExec *, Graph, unsigned long long flags))             \
   X(cuGraphUpload, Result(GraphExec, Stream))                                                      \

@@ -134,7 +134,25 @@ void CudaModule::prepare(const fb::Kernel &info) {
   if (info.cluster() > 8) // what every GPU with clusters has
     check(api().cuFuncSetAttribute(code.function, kFunctionNonPortableCluster, 1), what,
           " does not get its clusters of ", info.cluster(), " blocks");
+  if (info.co_resident())
+    checkResidence(code, what);
   kernels.push_back(code);
+}
+
+/// Blocks that wait for one that cannot begin would wait for ever.
+void CudaModule::checkResidence(const KernelCode &code, const std::string &what) const {
+  const fb::Kernel &info = *code.info;
+  int each = 0;
+  check(api().cuOccupancyMaxActiveBlocksPerMultiprocessor(&each, code.function, int(info.threads()),
+                                                          info.shared_bytes()),
+        what, ": cannot ask how many blocks fit");
+  int multiprocessors = gpu.attribute(kMultiprocessors);
+  if (int64_t(each) * multiprocessors >= int64_t(info.max_blocks()))
+    return;
+  fail(ErrorKind::Target, what, " has ", info.max_blocks(),
+       " blocks that wait for each other, so all must run at once; ", gpu.name(), " runs ", each,
+       " on each of its ", multiprocessors,
+       " multiprocessors: use a GPU, or a part of one, with more of them");
 }
 
 } // namespace moec::rt::cuda

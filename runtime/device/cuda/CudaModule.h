@@ -30,6 +30,7 @@ private:
   Module image(uint32_t index);
   Module loadImage(uint32_t index, std::string &complaints);
   void prepare(const fb::Kernel &info);
+  void checkResidence(const KernelCode &code, const std::string &what) const;
 
   const BundleFile &bundle;
   const Gpu &gpu;

@@ -111,6 +111,7 @@ void Package::addKernel(const codegen::NvidiaKernel &kernel, uint32_t image) {
   made->cluster = kernel.launch.cluster;
   made->max_blocks = kernel.launch.maxBlocks;
   made->early_launch = kernel.launch.earlyLaunch;
+  made->co_resident = kernel.launch.coResident;
   made->registers = kernel.report.registers;
   made->spill_bytes = kernel.report.spillBytes;
   made->blocks_per_core = kernel.blocksPerCore;

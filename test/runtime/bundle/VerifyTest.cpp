@@ -227,6 +227,8 @@ const Mutation kCuda[] = {
     {"cluster", "has cluster 17", [](M &m) { m.kernels[0]->cluster = 17; }},
     {"max_blocks", "has max_blocks 3, expected a multiple of its cluster of 2",
      [](M &m) { m.kernels[2]->max_blocks = 3; }},
+    {"co_resident", "has co_resident blocks and max_blocks 0, expected how many they are",
+     [](M &m) { m.kernels[0]->co_resident = true; }},
     {"parameters", "'toy_head' has parameter bytes 4104",
      [](M &m) { m.kernels[2]->num_args = 496; }},
     {"blocks", "has 2147483648 blocks, at most 2147483647",
@@ -316,6 +318,8 @@ const Mutation kHip[] = {
     {"cluster", "has cluster 2, expected 1 to 1", [](M &m) { m.kernels[0]->cluster = 2; }},
     {"early", "has early_launch 1, expected 0 to 0",
      [](M &m) { m.kernels[0]->early_launch = true; }},
+    {"co_resident", "has co_resident 1, expected 0 to 0",
+     [](M &m) { m.kernels[0]->co_resident = true; }},
     {"maps", "has tensor maps 1, expected 0 to 0",
      [](M &m) {
        auto &map = m.kernels[0]->tensor_maps.emplace_back(std::make_unique<fb::TensorMapT>());

@@ -13,6 +13,7 @@ LaunchShape moec::codegen::getLaunchShape(const hopper::KernelFrame &frame) {
   launch.cluster = shape.cluster;
   launch.maxBlocks = shape.maxBlocks;
   launch.earlyLaunch = shape.earlyLaunch;
+  launch.coResident = shape.coResident;
   for (const hopper::TensorMap &map : frame.getTensorMaps()) {
     TensorMap &to = launch.tensorMaps.emplace_back();
     to.slot = map.slot;

@@ -18,6 +18,7 @@ struct LaunchShape {
   int64_t minBlocks = 1;    // that must fit on one multiprocessor; bounds the registers
   int64_t maxBlocks = 0;    // of a launch; 0: one a tile
   bool earlyLaunch = false; // may start before the launch before it ends
+  bool coResident = false;  // blocks wait for each other: all of them must run at once
 };
 
 class KernelFrame {

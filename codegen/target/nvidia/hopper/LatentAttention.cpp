@@ -69,6 +69,7 @@ LaunchShape moec::hopper::getLaunchShape(const LatentProblem &problem, const Lat
   LatentSizes sizes(problem, tile);
   shape.maxBlocks = sizes.workers * sizes.parts;
   shape.earlyLaunch = true;
+  shape.coResident = true;
   return shape;
 }
 

@@ -316,6 +316,25 @@ TEST(CudaErrors, KernelsThatDoNotFit) {
       "kernel 'toy_head' needs 65536 bytes of shared memory, device 0 (Fake GPU, sm_80) has 49152");
 }
 
+// The fake GPU has 4 multiprocessors; of a block with 64 KiB each holds 3.
+TEST(CudaErrors, BlocksThatWaitMustAllFit) {
+  auto blocks = [](unsigned count) {
+    return [=](fb::ManifestT &m) {
+      m.kernels[2]->co_resident = true;
+      m.kernels[2]->max_blocks = count;
+    };
+  };
+  Opened fits("", cudaToyParts(), blocks(12));
+  EXPECT_EQ(fits.calls("cuOccupancyMaxActiveBlocksPerMultiprocessor"), 1);
+  EXPECT_RT_ERROR(Opened("", cudaToyParts(), blocks(14)), Target,
+                  "kernel 'toy_head' has 14 blocks that wait for each other, so all must run at "
+                  "once; device 0 (Fake GPU, sm_90) runs 3 on each of its 4 multiprocessors: use a "
+                  "GPU, or a part of one, with more of them");
+  EXPECT_RT_ERROR(
+      Opened("fail=cuOccupancyMaxActiveBlocksPerMultiprocessor:1", cudaToyParts(), blocks(4)),
+      Internal, "kernel 'toy_head': cannot ask how many blocks fit: CUDA error 1");
+}
+
 TEST(CudaErrors, TooLittleMemory) {
   Opened o("memory=200000");
   int before = o.calls("cuMemAlloc");

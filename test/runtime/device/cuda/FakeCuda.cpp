@@ -2,6 +2,7 @@
 
 #include "test/runtime/toy/ToyShape.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -260,6 +261,14 @@ Result cuDeviceGetAttribute(int *value, int attribute, DeviceHandle) {
            : attribute == kComputeMinor        ? fake().arch % 10
            : attribute == kMaxSharedBytesOptin ? (fake().arch >= 90 ? 227 << 10 : 48 << 10)
                                                : -1;
+  return kSuccess;
+}
+
+Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, Function, int threads,
+                                                   size_t sharedBytes) {
+  ENTER(cuOccupancyMaxActiveBlocksPerMultiprocessor);
+  int byMemory = sharedBytes ? int((228u << 10) / sharedBytes) : 32;
+  *blocks = std::min({2048 / threads, byMemory, 32});
   return kSuccess;
 }
 
