@@ -1,12 +1,18 @@
 """Runs a bundle on the prompts of a golden and compares logits and greedy tokens.
 
 compare_golden.py BUNDLE GOLDEN_FOLDER (--tolerance E | --half-from MODE) [--mode aqabs.] [--margin M | --margin-of-error]
+    [--routing-ties G GAPS]
 
 Every prompt's logits must be within E (relative L2 error), or half as far from the golden's as the golden's own are in
 MODE ("exact" for the one without a prefix). Greedy tokens must be equal; with a margin, the first difference is allowed
 where the golden's two best logits are closer than M, or closer than four times the error that the prompt's logits showed.
+
+GAPS is what router_gaps.py wrote. A position whose gap is below G is a routing tie: errors in the router's input as small
+as G may send its token to other experts, and so give it quite other logits. A tie that exceeds the tolerance by itself is
+left out of the prompt's error, and the first greedy difference is allowed at a tie. Half of all positions must be left.
 """
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -36,13 +42,15 @@ def greedy_margins(golden, name):
     return [high - low for low, high in best]
 
 
-def compare_tokens(golden, name, actual, margin):
+def compare_tokens(golden, name, actual, margin, ties):
+    """`ties` says of each step whether the position that its logits come from is a routing tie."""
     expected = list(golden.flat(name + "greedy.tokens"))
     for step, (a, e) in enumerate(zip(actual, expected)):
         if a != e:
             gap = greedy_margins(golden, name)[step]
-            print(f"{name}greedy step {step}: token {a}, expected {e}, margin {gap:.2e}")
-            return gap < margin
+            tie = ", a routing tie" if ties[step] else ""
+            print(f"{name}greedy step {step}: token {a}, expected {e}, margin {gap:.2e}{tie}")
+            return gap < margin or ties[step]
     return len(actual) == len(expected)
 
 
@@ -55,23 +63,65 @@ def prompt_logits(golden, name):
     return golden.rows(name + ("logits" if name + "logits" in golden else "logits_last"))
 
 
-def tolerance_for(options, golden, index):
+def tolerance_for(options, golden, index, positions):
     if options.half_from is None:
         return options.tolerance
     other = "" if options.half_from == "exact" else options.half_from
-    return relative_error(prompt_logits(golden, f"{other}p{index}."), prompt_logits(golden, f"{options.mode}p{index}.")) / 2
+    pair = (prompt_logits(golden, f"{prefix}p{index}.") for prefix in (other, options.mode))
+    return relative_error(*([rows[i] for i in positions] for rows in pair)) / 2
 
 
-def compare_prompt(options, golden, index):
+class RoutingTies:
+    """Which positions of a golden are ties, and how many were left out for it."""
+
+    def __init__(self, limit=0.0, path=None):
+        self.limit, self.gaps, self.positions, self.left_out = float(limit), None, 0, 0
+        if path:
+            with open(path) as file:
+                self.gaps = json.load(file)
+
+    def of_prompt(self, index, count):
+        """A bool for each of a prompt's positions and greedy steps but the last."""
+        if not self.gaps:
+            return [False] * count
+        gaps = self.gaps[f"p{index}"]["gaps"]
+        if len(gaps) != count:
+            sys.exit(f"p{index}: gaps of {len(gaps)} positions, expected {count}")
+        return [gap < self.limit for gap in gaps]
+
+    def leave_out(self, name, errors, ties, tolerance):
+        """The positions to compare, given each one's relative error."""
+        kept = [i for i, error in enumerate(errors) if not (ties[i] and error > tolerance)]
+        self.positions += len(errors)
+        self.left_out += len(errors) - len(kept)
+        if any(ties):
+            print(f"{name}routing ties: {sum(ties)} of {len(errors)} positions, {len(errors) - len(kept)} left out; "
+                  f"largest error of a position {max((errors[i] for i in kept), default=0.0):.2e}, with those {max(errors):.2e}")
+        return kept
+
+    def enough_left(self):
+        if self.limit:
+            print(f"compared {self.positions - self.left_out} of {self.positions} positions")
+        return 2 * self.left_out <= self.positions
+
+
+def compare_prompt(options, golden, index, routing):
     name = f"{options.mode}p{index}."
     prompt = list(golden.flat(f"p{index}.input_ids"))
-    tokens, logits = generate(options.bundle, prompt, len(golden.flat(name + "greedy.tokens")))
+    steps = len(golden.flat(name + "greedy.tokens"))
+    tokens, logits = generate(options.bundle, prompt, steps)
     expected = prompt_logits(golden, name)
-    error = relative_error(logits[len(prompt) - len(expected) : len(prompt)], expected)
-    tolerance = tolerance_for(options, golden, index)
+    first = len(prompt) - len(expected)
+    actual = logits[first : len(prompt)]
+    ties = routing.of_prompt(index, len(prompt) + steps - 1)
+    errors = [relative_error([a], [e]) for a, e in zip(actual, expected)]
+    tolerance = tolerance_for(options, golden, index, range(len(expected)))
+    kept = routing.leave_out(name, errors, ties[first : len(prompt)], tolerance)
+    error = relative_error([actual[i] for i in kept], [expected[i] for i in kept]) if kept else 0.0
+    tolerance = tolerance_for(options, golden, index, kept) if kept else 0.0
     print(f"{name}logits: relative L2 error {error:.2e}, allowed {tolerance:.2e}")
     margin = 4 * error * root_mean_square(expected) if options.margin_of_error else options.margin
-    return compare_tokens(golden, name, tokens, margin) and error <= tolerance
+    return compare_tokens(golden, name, tokens, margin, ties[len(prompt) - 1 :]) and error <= tolerance
 
 
 def main():
@@ -84,13 +134,15 @@ def main():
     limit.add_argument("--half-from", metavar="MODE")
     parser.add_argument("--margin", type=float, default=0.0)
     parser.add_argument("--margin-of-error", action="store_true")
+    parser.add_argument("--routing-ties", nargs=2, metavar=("G", "GAPS"), default=())
     options = parser.parse_args()
+    routing = RoutingTies(*options.routing_ties)
     golden = Tensors(os.path.join(options.golden, "golden.safetensors"))
     index, good = 0, True
     while f"p{index}.input_ids" in golden:
-        good = compare_prompt(options, golden, index) and good
+        good = compare_prompt(options, golden, index, routing) and good
         index += 1
-    if not good or index == 0:
+    if not routing.enough_left() or not good or index == 0:
         sys.exit("the bundle does not agree with the golden")
 
 

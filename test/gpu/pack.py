@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAMS = ["bin/moec-run", "bin/moec-kernel-test", "test-tools/moec-gpu-device-test"]
@@ -33,6 +34,10 @@ def copy_programs(kit, build):
     shutil.copy(os.path.join(SOURCE, "test", "gpu", "run.py"), kit)
 
 
+# Goldens with tokens that go to other experts after an error as small as the tolerance (test/golden/router_gaps.py).
+WITH_ROUTING_TIES = {"deepseek_v3", "deepseek_v3_fp8", "deepseek_v2_group"}
+
+
 def golden_check(mode, *limits):
     return {"name": f"golden {mode or 'exact'}", "script": "compare_golden.py",
             "arguments": ["{}", f"--mode={mode}", *limits]}
@@ -43,15 +48,27 @@ def heldout_check():
             "arguments": ["{}/heldout_problems.json", "--at-least", "92"]}
 
 
-def list_models():
-    """(name, checkpoint, options of compile, checks): BF16 between kernels allows 3e-2 against the float32 golden."""
+def list_goldens():
+    """BF16 between kernels allows 3e-2 against the float32 golden; with float32 between them there is no excuse."""
     exact = golden_check("", "--tolerance", "3e-2", "--margin-of-error")
+    with_ties = golden_check("", "--tolerance", "3e-2", "--margin-of-error", "--routing-ties", "3e-2", "{}/gaps.json")
+    single = golden_check("", "--tolerance", "1e-3", "--margin-of-error")
+    quantized = golden_check("aqabs.", "--half-from", "exact", "--margin-of-error")
     goldens = os.path.join(SOURCE, "test", "golden", "Inputs")
     for name in sorted(os.listdir(goldens)):
-        yield name, os.path.join(goldens, name), ["--activations", "exact"], [exact]
-    quantized = golden_check("aqabs.", "--half-from", "exact", "--margin-of-error")
-    yield ("deepseek_v3_fp8-quantized", os.path.join(goldens, "deepseek_v3_fp8"), ["--activations", "quantized"],
+        folder = os.path.join(goldens, name)
+        yield name, folder, ["--activations", "exact"], [with_ties if name in WITH_ROUTING_TIES else exact]
+        yield f"{name}-f32", folder, ["--activations", "exact", "--activation-type", "f32"], [single]
+    folder = os.path.join(goldens, "deepseek_v3_fp8")
+    yield "deepseek_v3_fp8-quantized", folder, ["--activations", "quantized"], [quantized]
+    yield ("deepseek_v3_fp8-quantized-f32", folder, ["--activations", "quantized", "--activation-type", "f32"],
            [quantized])
+
+
+def list_models():
+    """(name, checkpoint, options of compile, checks)"""
+    yield from list_goldens()
+    exact = golden_check("", "--tolerance", "3e-2", "--margin-of-error")
     tiny = os.path.join(SOURCE, "models", "tiny-r1")
     yield "tiny-r1", tiny, ["--activations", "exact", "--max-context", "256"], [exact, heldout_check()]
     yield ("tiny-r1-quantized", tiny, ["--activations", "quantized", "--max-context", "256"], [heldout_check()])
@@ -73,7 +90,17 @@ def compile_model(kit, build, target, name, checkpoint, arguments, checks):
             shutil.copy(os.path.join(checkpoint, file), folder)
     with open(os.path.join(folder, "checks.json"), "w") as file:
         json.dump(checks, file, indent=1)
+    if any("--routing-ties" in check["arguments"] for check in checks):
+        write_gaps(build, checkpoint, os.path.join(folder, "gaps.json"))
     return None
+
+
+def write_gaps(build, checkpoint, path):
+    """Takes the reference interpreter, so it is done where there is a compiler."""
+    script = os.path.join(SOURCE, "test", "golden", "router_gaps.py")
+    environment = dict(os.environ, PATH=os.path.join(build, "bin") + os.pathsep + os.environ["PATH"])
+    subprocess.run([sys.executable, script, checkpoint, "--activations", "exact", "--out", path], env=environment,
+                   check=True, stdout=subprocess.DEVNULL)
 
 
 def main():

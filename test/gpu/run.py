@@ -128,6 +128,8 @@ def check_model(kit, rows, folder):
         status, output, seconds = kit.run(command)
         errors = [float(e) for e in re.findall(r"relative L2 error ([0-9.e+-]+)", output)]
         detail = f"largest relative L2 error {max(errors):.2e}" if errors and status == 0 else last_line(output)
+        compared = re.findall(r"^compared .* positions$", output, re.MULTILINE)
+        detail += "".join(", " + line for line in compared)
         rows.add(f"{os.path.basename(folder)}: {check['name']}", status == 0, detail, seconds)
 
 
