@@ -280,20 +280,25 @@ static EpilogueSpec makeEpilogue(const Sizes &sizes, int64_t columns) {
   return spec;
 }
 
+static std::optional<RowGroups> makeGroups(const Sizes &sizes) {
+  if (!sizes.get("groups"))
+    return std::nullopt;
+  RowGroups groups;
+  groups.offsets = 8;
+  groups.count = sizes.get("groups");
+  groups.topK = sizes.get("top_k", 1);
+  if (sizes.get("gather"))
+    groups.rows = 9;
+  return groups;
+}
+
 static BlockScaledProblem makeProblem(const Sizes &sizes) {
   BlockScaledProblem problem;
   problem.k = sizes.get("k", 7168);
   problem.columns = sizes.get("n", 4096);
   problem.interleave = sizes.get("interleave");
   problem.weightRows = problem.columns * (sizes.get("gated") ? 2 : 1);
-  if (int64_t count = sizes.get("groups")) {
-    problem.groups = RowGroups();
-    problem.groups->offsets = 8;
-    problem.groups->count = count;
-    problem.groups->topK = sizes.get("top_k", 1);
-    if (sizes.get("gather"))
-      problem.groups->rows = 9;
-  }
+  problem.groups = makeGroups(sizes);
   if (auto reason = problem.refuse()) {
     llvm::errs() << "error: " << *reason << "\n";
     exit(1);
@@ -301,8 +306,8 @@ static BlockScaledProblem makeProblem(const Sizes &sizes) {
   return problem;
 }
 
-static MatmulSize makeSize(const Sizes &sizes, const BlockScaledProblem &problem) {
-  return {.m = sizes.get("m"),
+template <typename Problem> MatmulSize makeSize(const Sizes &sizes, const Problem &problem) {
+  return {.m = sizes.get("m", 1),
           .n = problem.columns,
           .k = problem.k,
           .columnWaves = sizes.get("gated") ? 2 : 1,
@@ -371,7 +376,7 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
   return finish(frame);
 }
 
-/// Slots: x, bias, w, nothing, addend, result, quantized codes, scales.
+/// Slots: x, bias, w, nothing, addend, result, quantized codes, scales, offsets, rows.
 static DenseProblem makeDenseProblem(const Sizes &sizes) {
   DenseProblem problem;
   problem.w = 2;
@@ -379,21 +384,12 @@ static DenseProblem makeDenseProblem(const Sizes &sizes) {
   problem.columns = sizes.get("n", 3584);
   problem.interleave = sizes.get("interleave");
   problem.weightRows = problem.columns * (sizes.get("gated") ? 2 : 1);
+  problem.groups = makeGroups(sizes);
   if (auto reason = problem.refuse()) {
     llvm::errs() << "error: " << *reason << "\n";
     exit(1);
   }
   return problem;
-}
-
-static DenseSize makeDenseSize(const Sizes &sizes, const DenseProblem &problem) {
-  return {.m = sizes.get("m", 1),
-          .n = problem.columns,
-          .k = problem.k,
-          .columnWaves = sizes.get("gated") ? 2 : 1,
-          .columnMultiple = sizes.get("quantize") ? 128 : 8,
-          .canStage = !sizes.get("quantize") && !sizes.get("f32"),
-          .interleave = problem.interleave};
 }
 
 static EpilogueSpec makeDenseEpilogue(const Sizes &sizes, int64_t columns) {
@@ -407,7 +403,7 @@ static int emitDense(mlir::ModuleOp module, const Sizes &sizes) {
   DenseProblem problem = makeDenseProblem(sizes);
   DenseTile tile;
   if (sizes.get("m"))
-    tile = getDenseTiles(makeDenseSize(sizes, problem), 132).front();
+    tile = getDenseTiles(makeSize(sizes, problem), 132).front();
   tile.rows = sizes.get("rows", tile.rows);
   tile.columns = sizes.get("columns", tile.columns);
   tile.columnWaves = sizes.get("gated") ? 2 : 1;
@@ -418,14 +414,14 @@ static int emitDense(mlir::ModuleOp module, const Sizes &sizes) {
                << tile.consumers << " stages " << tile.stages << " staged " << tile.staged << "\n";
   LaunchShape shape = getLaunchShape(tile);
   shape.earlyLaunch = sizes.get("early");
-  KernelFrame frame(module, "dense", /*numSlots=*/8, shape);
+  KernelFrame frame(module, "dense", /*numSlots=*/10, shape);
   emitDenseMatmul(frame, problem, tile, makeDenseEpilogue(sizes, problem.columns));
   return finish(frame);
 }
 
 static int emitDenseRing(mlir::ModuleOp module, const Sizes &sizes) {
   DenseProblem problem = makeDenseProblem(sizes);
-  DenseSize size = makeDenseSize(sizes, problem);
+  MatmulSize size = makeSize(sizes, problem);
   DenseRingTile tile;
   if (sizes.get("m"))
     tile = getDenseRingTiles(size, 132).front();
@@ -444,7 +440,7 @@ static int emitDenseRing(mlir::ModuleOp module, const Sizes &sizes) {
                << " split " << tile.split << " boxes " << tile.boxes << " stages " << tile.stages
                << " blocks " << tile.blocks << "\n// grid "
                << (shape.maxBlocks ? std::min(tiles, shape.maxBlocks) : tiles * tile.split) << "\n";
-  KernelFrame frame(module, "dense_ring", /*numSlots=*/8, shape);
+  KernelFrame frame(module, "dense_ring", /*numSlots=*/10, shape);
   emitDenseRing(frame, problem, tile, makeDenseEpilogue(sizes, problem.columns));
   return finish(frame);
 }

@@ -60,10 +60,44 @@ kern.kernel @small_heads(%x: tensor<?x480xbf16>, %w: tensor<280x96xbf16>) -> ten
   kern.yield %0 : tensor<?x120xf32>
 }
 
-func.func @decode(%x: tensor<?x7168xbf16>, %w: tensor<256x7168xbf16>, %q: tensor<?x576xbf16>, %u: !w8) -> (tensor<?x256xf32>, tensor<?x1536xbf16>)
+// Experts of scattered rows and what brings them together again: many rows, and few.
+// CHECK-LABEL: kern.kernel @experts
+// CHECK-SAME:  schedule = #kern.schedule<{column_waves = 2 : i64, columns = 128 : i64, consumers = 2 : i64, rows = 128 : i64
+kern.kernel @experts(%x: tensor<?x512xbf16>, %w: tensor<8x4096x512xbf16>, %o: tensor<9xi32>, %r: tensor<?xi32>) -> tensor<?x2048xbf16>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 8>, #kern.rows<tokens * 8>], row_strides = array<i64: 512, 0, 0, 1, 2048>} {
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 8 : i64} : (tensor<?x512xbf16>, tensor<8x4096x512xbf16>, tensor<9xi32>, tensor<?xi32>) -> tensor<?x4096xf32>
+  %g = moe.slice %0 {offset = 0} : (tensor<?x4096xf32>) -> tensor<?x2048xf32>
+  %u = moe.slice %0 {offset = 2048} : (tensor<?x4096xf32>) -> tensor<?x2048xf32>
+  %1 = moe.swiglu %g, %u : (tensor<?x2048xf32>, tensor<?x2048xf32>) -> tensor<?x2048xbf16>
+  kern.yield %1 : tensor<?x2048xbf16>
+}
+
+// CHECK-LABEL: kern.kernel @experts_few
+// CHECK-SAME:  schedule = #kern.schedule<{blocks = 1 : i64, {{.*}}split = 1 : i64, {{.*}}tokens = 8 : i64
+kern.kernel @experts_few(%x: tensor<?x2048xbf16>, %w: tensor<128x512x2048xbf16>, %o: tensor<129xi32>) -> tensor<?x512xbf16>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 8>, unit, unit, #kern.rows<tokens * 8>], row_strides = array<i64: 2048, 0, 0, 512>} {
+  %0 = moe.grouped_linear %x, %w, %o : (tensor<?x2048xbf16>, tensor<128x512x2048xbf16>, tensor<129xi32>) -> tensor<?x512xbf16>
+  kern.yield %0 : tensor<?x512xbf16>
+}
+
+// Scattered rows that end inside a box of 64 columns.
+// CHECK-LABEL: kern.kernel @experts_odd
+// CHECK-SAME:  threads =
+kern.kernel @experts_odd(%x: tensor<?x328xbf16>, %w: tensor<8x4096x328xbf16>, %o: tensor<9xi32>, %r: tensor<?xi32>) -> tensor<?x2048xbf16>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 8>, #kern.rows<tokens * 8>], row_strides = array<i64: 328, 0, 0, 1, 2048>} {
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 8 : i64} : (tensor<?x328xbf16>, tensor<8x4096x328xbf16>, tensor<9xi32>, tensor<?xi32>) -> tensor<?x4096xf32>
+  %g = moe.slice %0 {offset = 0} : (tensor<?x4096xf32>) -> tensor<?x2048xf32>
+  %u = moe.slice %0 {offset = 2048} : (tensor<?x4096xf32>) -> tensor<?x2048xf32>
+  %1 = moe.swiglu %g, %u : (tensor<?x2048xf32>, tensor<?x2048xf32>) -> tensor<?x2048xbf16>
+  kern.yield %1 : tensor<?x2048xbf16>
+}
+
+func.func @decode(%x: tensor<?x7168xbf16>, %w: tensor<256x7168xbf16>, %q: tensor<?x576xbf16>, %u: !w8,
+                  %y: tensor<?x2048xbf16>, %d: tensor<128x512x2048xbf16>, %o: tensor<129xi32>) -> (tensor<?x256xf32>, tensor<?x1536xbf16>, tensor<?x512xbf16>)
     attributes {kern.bounds = #kern.bounds<tokens = 16, sequences = 16, output_rows = 16, context_length = 64>} {
   %0 = kern.launch @few(%x, %w) : (tensor<?x7168xbf16>, tensor<256x7168xbf16>) -> tensor<?x256xf32>
   %1 = kern.launch @heads(%q, %u) : (tensor<?x576xbf16>, !w8) -> tensor<?x1536xbf16>
-  return %0, %1 : tensor<?x256xf32>, tensor<?x1536xbf16>
+  %2 = kern.launch @experts_few(%y, %d, %o) : (tensor<?x2048xbf16>, tensor<128x512x2048xbf16>, tensor<129xi32>) -> tensor<?x512xbf16>
+  return %0, %1, %2 : tensor<?x256xf32>, tensor<?x1536xbf16>, tensor<?x512xbf16>
 }
 }

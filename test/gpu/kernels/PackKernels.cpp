@@ -70,6 +70,14 @@ mlir::func::FuncOp addCaller(kern::KernelOp kernel, kern::BoundsAttr bounds) {
   return caller;
 }
 
+/// The kernel without a schedule, which is some target's own.
+std::string dropSchedule(const std::string &text, mlir::MLIRContext &mlir) {
+  auto module = parseModule(text, mlir);
+  kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
+  kernel.removeScheduleAttr();
+  return print(kernel);
+}
+
 /// `text` with the schedule that the target chooses for these sizes, or with each that it could.
 std::vector<Scheduled> schedule(const std::string &text, const std::string &targetName,
                                 const std::array<int64_t, 5> &dims, int64_t context, bool every,
@@ -279,9 +287,10 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
   std::array<int64_t, 5> sizes{1, tokens, sequences, 1, 1};
   PackageLaunch reference;
   if (!options.against.empty())
-    reference = addLaunch(
-        references,
-        schedule(text, options.against, sizes, context, false, *this->context).front().text);
+    reference = addLaunch(references, schedule(dropSchedule(text, *this->context), options.against,
+                                               sizes, context, false, *this->context)
+                                          .front()
+                                          .text);
   for (const Scheduled &scheduled :
        schedule(text, options.target, sizes, context, options.candidates, *this->context)) {
     KernelHarness harness(scheduled.text, dims, options.target, tokens);

@@ -232,8 +232,8 @@ void Kernel::produce() {
   if (frame.getShape().earlyLaunch && !problem.groups)
     prefetchWeights();
   waitForLaunch();
-  RowGather::Source source{problem.xCodes, problem.xScales, problem.k, problem.groups};
-  RowGather gather(frame, source, tile.getBroughtRows(), getThread(b) & (RowGather::kThreads - 1));
+  RowGather::Source source{problem.xCodes, problem.k, problem.groups, problem.xScales};
+  RowGather gather(frame, source, tile.getBroughtRows(), RowGather::getThread(b));
   bool gathers = problem.needsThreads();
   Values init = join({operands.getFillerStart().getValues(), scales.getFillerStart().getValues()});
   forTiles(init, [&](const TilePlace &place, mlir::ValueRange positions) {
@@ -251,7 +251,7 @@ void Kernel::produce() {
 void Kernel::prefetchWeights() {
   Bool isMine = cluster < numTiles;
   if (roles.manyProducers)
-    isMine = isMine & ((getThread(b) & (RowGather::kThreads - 1)) == 0);
+    isMine = isMine & (RowGather::getThread(b) == 0);
   ifThen(isMine, [&] {
     TilePlace place = getPlace(cluster);
     forLoop(Int(b, 0), Int(b, std::min(blocks, kPrefetched)), Int(b, 1), [&](Int block) {
@@ -295,11 +295,11 @@ void Kernel::bringOperands(const MbarrierRing::Position &position, const TilePla
   };
   if (!gather)
     return bringBoxes();
-  ifThen((getThread(b) & (RowGather::kThreads - 1)) == 0, bringBoxes);
+  ifThen(RowGather::getThread(b) == 0, bringBoxes);
   // Who brings nothing does not wait: it could miss a phase.
   if (problem.isGathered()) {
     operands.waitEmpty(position);
-    gather->bringCodes(buffer, block);
+    gather->bringRows(buffer, block);
     arriveAfterCopies(barrier);
   }
 }

@@ -12,9 +12,9 @@ using namespace moec;
 using namespace moec::codegen;
 using moec::hopper::DenseProblem;
 using moec::hopper::DenseRingTile;
-using moec::hopper::DenseSize;
 using moec::hopper::DenseTile;
 using moec::hopper::EpilogueSpec;
+using moec::hopper::MatmulSize;
 
 // A schedule with `tokens` is one of the ring's.
 static constexpr llvm::StringLiteral kTokens = "tokens";
@@ -94,6 +94,7 @@ static std::optional<std::string> read(kern::KernelOp kernel, DenseKernel &into)
   problem.rowsDim = from.rowsDim, problem.rowsMultiplier = from.rowsMultiplier;
   problem.weightRows = from.weightRows, problem.k = from.k;
   problem.columns = from.columns, problem.interleave = from.interleave;
+  problem.groups = from.groups;
   into.epilogue = matmul.epilogue;
   into.numSlots = matmul.numSlots;
   if (problem.interleave % kLeastColumns)
@@ -109,7 +110,7 @@ static DenseKernel readAccepted(kern::KernelOp kernel) {
   return dense;
 }
 
-static DenseSize getSize(kern::KernelOp kernel, const DenseKernel &dense) {
+static MatmulSize getSize(kern::KernelOp kernel, const DenseKernel &dense) {
   const EpilogueSpec &spec = dense.epilogue;
   bool isPlain = !spec.quantized && spec.stores.size() == 1 &&
                  spec.stores[0].element == EpilogueSpec::Element::BFloat16;
@@ -119,7 +120,9 @@ static DenseSize getSize(kern::KernelOp kernel, const DenseKernel &dense) {
           .columnWaves = spec.gated ? 2 : 1,
           .columnMultiple = spec.quantized ? 128 : 8,
           .canStage = isPlain,
-          .interleave = dense.problem.interleave};
+          .interleave = dense.problem.interleave,
+          .groups = dense.problem.groups ? dense.problem.groups->count : 0,
+          .isGathered = dense.problem.isGathered()};
 }
 
 namespace {
@@ -141,7 +144,7 @@ public:
 
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
-    DenseSize size = getSize(kernel, readAccepted(kernel));
+    MatmulSize size = getSize(kernel, readAccepted(kernel));
     SmallVector<Candidate> candidates;
     auto add = [&](const auto &tiles) {
       for (const auto &tile : ArrayRef(tiles).take_front(kMostCandidates))
@@ -159,9 +162,12 @@ public:
     int64_t tokens = schedule.get(kTokens);
     int64_t columns = schedule.get(tokens ? "rows" : "columns");
     int64_t factor = llvm::divideCeil(dense.problem.columns, columns);
+    int64_t tileRows = tokens ? tokens : schedule.get("rows");
+    if (dense.problem.groups)
+      tileRows = 1; // each row may be alone in its group
     return kern::GridAttr::get(kernel.getContext(), static_cast<kern::Dim>(dense.problem.rowsDim),
-                               dense.problem.rowsMultiplier, tokens ? tokens : schedule.get("rows"),
-                               /*cap=*/0, tokens ? factor * schedule.get("split") : factor);
+                               dense.problem.rowsMultiplier, tileRows, /*cap=*/0,
+                               tokens ? factor * schedule.get("split") : factor);
   }
 
   FailureOr<LaunchShape> emitKernel(kern::KernelOp kernel, ModuleOp module) const override {

@@ -16,8 +16,6 @@
 
 using namespace moec::hopper;
 
-// Tiles that follow each other in rows: they share weights in the second cache.
-static constexpr int64_t kRowGroup = 8;
 // Blocks of K that are prefetched while the launch before runs.
 static constexpr int64_t kPrefetched = 16;
 
@@ -33,12 +31,12 @@ MatmulTile DenseTile::getShape() const {
   return tile;
 }
 
-bool DenseTile::fits() const {
+bool DenseTile::fits(int64_t others) const {
   // Sums, which an epilogue's values then take the place of.
   constexpr int64_t kSums = 144;
   return rows % (64 * consumers) == 0 && rows <= 256 && columns % 8 == 0 && columns <= 256 &&
          getShape().getWaves() * columns / 2 <= kSums && stages >= 2 &&
-         getSharedBytes() <= KernelFrame::kMaxSharedBytes;
+         getSharedBytes() + others <= KernelFrame::kMaxSharedBytes;
 }
 
 LaunchShape moec::hopper::getLaunchShape(const DenseTile &tile) {
@@ -50,9 +48,9 @@ LaunchShape moec::hopper::getLaunchShape(const DenseTile &tile) {
 
 // Microseconds (docs/performance). A block of K costs its copies into one multiprocessor, its share
 // of the second cache's rate, or its products, whichever is most.
-double moec::hopper::estimateCost(const DenseTile &tile, const DenseSize &size, int64_t workers) {
-  double tiles =
-      double(llvm::divideCeil(size.m, tile.rows)) * double(llvm::divideCeil(size.n, tile.columns));
+double moec::hopper::estimateCost(const DenseTile &tile, const MatmulSize &size, int64_t workers) {
+  double rowTiles = size.countRowTiles(tile.rows);
+  double tiles = rowTiles * double(llvm::divideCeil(size.n, tile.columns));
   double turns = std::ceil(tiles / double(workers)), busy = std::min<double>(tiles, workers);
   double bytes = tile.getStageBytes(), sums = tile.rows * tile.getTileColumns();
   double own = 0.047 + bytes / 112e3, shared = bytes * busy / 8.4e6;
@@ -60,19 +58,28 @@ double moec::hopper::estimateCost(const DenseTile &tile, const DenseSize &size, 
   double blocks = double(llvm::divideCeil(size.k, DenseProblem::kBlock));
   double finish = sums / 32768 * (tile.staged ? 1.2 : 2);
   double compute = turns * (blocks * std::max({own, shared, products}) + finish);
-  double memory = 2 * (double(size.n * size.columnWaves) + double(size.m)) * size.k / 2.85e6;
+  if (size.isGathered)
+    compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
+  double weights = size.getActiveGroups() * double(size.n * size.columnWaves);
+  double memory = 2 * (weights + double(size.m)) * size.k / 2.85e6;
   // Other tiles of rows find the weight in the second cache, or do not.
-  memory *= 1 + 0.04 * std::min(4.0, double(llvm::divideCeil(size.m, tile.rows) - 1));
-  return std::max(compute, memory) + 2.5;
+  memory *= 1 + 0.04 * std::min(4.0, rowTiles / size.getActiveGroups() - 1);
+  double cost = std::max(compute, memory) + 2.5;
+  if (size.groups) // blocks do not end together; and what is behind memory is felt
+    cost += 0.1 * std::max(0.0, 2 - tiles / double(workers)) * memory + 0.05 * compute;
+  return cost;
 }
 
-llvm::SmallVector<DenseTile> moec::hopper::getDenseTiles(const DenseSize &size, int64_t workers) {
+llvm::SmallVector<DenseTile> moec::hopper::getDenseTiles(const MatmulSize &size, int64_t workers) {
   llvm::SmallVector<std::pair<double, DenseTile>> scored;
   for (int64_t rows : {64, 128, 256})
     for (int64_t columns = 32; columns <= 256; columns += columns < 128 ? 8 : 16) {
       // A quantization block is a tile's width.
       if ((size.columnMultiple > 8 && columns != size.columnMultiple) ||
           (size.interleave && size.interleave % columns))
+        continue;
+      // What brings 256 rows would need more registers than producers have.
+      if (size.isGathered && rows > RowGather::kThreads)
         continue;
       DenseTile tile;
       tile.rows = rows, tile.columns = columns, tile.columnWaves = size.columnWaves;
@@ -81,9 +88,9 @@ llvm::SmallVector<DenseTile> moec::hopper::getDenseTiles(const DenseSize &size, 
       if (size.canStage && columns % StagedStore::kColumns == 0)
         tile.staged = 2;
       tile.stages = 8;
-      while (tile.stages > 2 && !tile.fits())
+      while (tile.stages > 2 && !tile.fits(size.getTableBytes()))
         --tile.stages;
-      if (tile.fits())
+      if (tile.fits(size.getTableBytes()))
         scored.push_back({estimateCost(tile, size, workers), tile});
     }
   // Among equals the smaller tile.
@@ -103,30 +110,28 @@ public:
   Kernel(KernelFrame &frame, const DenseProblem &problem, const DenseTile &tile,
          const EpilogueSpec &spec)
       : frame(frame), b(frame.b), problem(problem), tile(tile), shape(tile.getShape()),
-        roles{tile.consumers}, epilogue(frame, spec, shape, problem.getRows()),
-        blocks(problem.countBlocks()), operands(frame, tile.stages, tile.getStageBytes()) {}
+        roles{.consumers = tile.consumers, .manyProducers = problem.isGathered()},
+        epilogue(frame, spec, shape, problem.getRows()), blocks(problem.countBlocks()),
+        operands(frame, tile.stages, tile.getStageBytes()),
+        order(frame, shape, problem.columns, problem.groups) {}
 
   void emit();
 
 private:
-  struct Place {
-    Int row, column; // of x and of the results
-  };
-
   void start();
-  Place getPlace(const Int &index) const;
   /// Calls `body(place, carried)` for each of the block's tiles.
   void forTiles(mlir::ValueRange init,
-                llvm::function_ref<Values(const Place &, mlir::ValueRange)> body);
+                llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body);
 
   void produce();
   void prefetchWeights();
-  Values bringBlock(const Place &place, const Int &block, mlir::ValueRange position);
+  void bringBlock(const TilePlace &place, const RowGather &gather, const Int &block,
+                  const MbarrierRing::Position &at);
 
   void consume(const Int &warpgroup);
   Values multiplyAll(mlir::ValueRange position, const Int &firstRow);
   Values multiplyBlock(const Shared &buffer, const Int &firstRow, mlir::ValueRange sums);
-  void storeTile(const Place &place, const Int &firstRow, mlir::ValueRange sums);
+  void storeTile(const TilePlace &place, const Int &firstRow, mlir::ValueRange sums);
 
   KernelFrame &frame;
   Builder &b;
@@ -137,15 +142,17 @@ private:
   TileEpilogue epilogue;
   int64_t blocks; // of K
   MbarrierRing operands;
-  Value xMap, wMap;
-  Int rows, tileRows, numTiles; // M; tiles along M; tiles
-  Int warp, lane;               // of a consumer
+  TileOrder order;
+  Value xMap, wMap; // of x: null when threads bring it
+  Int numTiles;
+  Int warp, lane; // of a consumer
 };
 
 } // namespace
 
 void Kernel::emit() {
-  xMap = frame.addTensorMap(problem.getXMap(tile.rows));
+  if (!problem.isGathered())
+    xMap = frame.addTensorMap(problem.getXMap(tile.rows));
   wMap = frame.addTensorMap(problem.getWeightMap(tile.columns));
   start();
   roles.split(b, [&] { produce(); }, [&](Int warpgroup) { consume(warpgroup); });
@@ -153,33 +160,28 @@ void Kernel::emit() {
 
 void Kernel::start() {
   ifThen(getThread(b) == 0, [&] {
-    operands.init(/*fullArrivals=*/1, roles.getConsumerWarps());
+    operands.init(1 + (problem.isGathered() ? RowGather::kThreads : 0), roles.getConsumerWarps());
     fenceBarrierInit(b);
     for (Value map : {xMap, wMap})
-      prefetchMap(b, map);
+      if (map)
+        prefetchMap(b, map);
     for (Value map : epilogue.getMaps())
       prefetchMap(b, map);
   });
+  if (problem.groups && frame.getShape().earlyLaunch)
+    waitDependencies(b); // which tiles there are was decided before
+  order.start(problem.groups ? Int() : frame.getDim(problem.rowsDim) * problem.rowsMultiplier);
   syncBlock(b);
   if (frame.getShape().earlyLaunch)
     launchDependents(b);
-  rows = frame.getDim(problem.rowsDim) * problem.rowsMultiplier;
-  tileRows = ceilDiv(rows, tile.rows);
-  numTiles = tileRows * llvm::divideCeil(problem.columns, tile.columns);
-}
-
-/// Tiles run along `kRowGroup` row tiles, then to the next columns.
-Kernel::Place Kernel::getPlace(const Int &index) const {
-  int64_t inGroup = llvm::divideCeil(problem.columns, tile.columns) * kRowGroup;
-  Int first = index / inGroup * kRowGroup, rest = index % inGroup;
-  Int height = min(tileRows - first, Int(b, kRowGroup));
-  return {(first + rest % height) * tile.rows, (rest / height) * tile.columns};
+  numTiles = order.countTiles();
 }
 
 void Kernel::forTiles(mlir::ValueRange init,
-                      llvm::function_ref<Values(const Place &, mlir::ValueRange)> body) {
-  forLoop(getBlock(b), numTiles, getNumBlocks(b), init,
-          [&](Int index, mlir::ValueRange carried) { return body(getPlace(index), carried); });
+                      llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body) {
+  forLoop(getBlock(b), numTiles, getNumBlocks(b), init, [&](Int index, mlir::ValueRange carried) {
+    return body(order.getPlace(index), carried);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -187,14 +189,20 @@ void Kernel::forTiles(mlir::ValueRange init,
 //===----------------------------------------------------------------------===//
 
 void Kernel::produce() {
-  if (frame.getShape().earlyLaunch) {
+  if (frame.getShape().earlyLaunch && !problem.groups) {
     prefetchWeights();
     waitDependencies(b);
   }
-  forTiles(operands.getFillerStart().getValues(), [&](const Place &place, mlir::ValueRange at) {
-    return forLoop(
-        Int(b, 0), Int(b, blocks), Int(b, 1), at,
-        [&](Int block, mlir::ValueRange carried) { return bringBlock(place, block, carried); });
+  RowGather gather(frame, problem.getRowSource(), tile.rows, RowGather::getThread(b));
+  forTiles(operands.getFillerStart().getValues(), [&](const TilePlace &place, mlir::ValueRange at) {
+    if (problem.isGathered())
+      gather.start(place);
+    return forLoop(Int(b, 0), Int(b, blocks), Int(b, 1), at,
+                   [&](Int block, mlir::ValueRange carried) {
+                     auto position = operands.getPosition(carried);
+                     bringBlock(place, gather, block, position);
+                     return operands.advance(position).getValues();
+                   });
   });
 }
 
@@ -202,27 +210,38 @@ void Kernel::produce() {
 /// needs of it.
 void Kernel::prefetchWeights() {
   ifThen(getBlock(b) < numTiles, [&] {
-    Place place = getPlace(getBlock(b));
+    TilePlace place = order.getPlace(getBlock(b));
     forLoop(Int(b, 0), Int(b, std::min(blocks, kPrefetched)), Int(b, 1), [&](Int block) {
       for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
         prefetchBox(
             b, wMap,
-            {(block * DenseProblem::kBlock).value, problem.getWeightRow(place.column, wave).value});
+            {(block * DenseProblem::kBlock).value, problem.getWeightRow(place, wave).value});
     });
   });
 }
 
-Values Kernel::bringBlock(const Place &place, const Int &block, mlir::ValueRange position) {
-  auto at = operands.getPosition(position);
-  operands.beginFill(at, tile.getStageBytes());
+/// By one thread or, where rows are scattered, by all of the warpgroup.
+void Kernel::bringBlock(const TilePlace &place, const RowGather &gather, const Int &block,
+                        const MbarrierRing::Position &at) {
   Shared buffer = operands.getBuffer(at), barrier = operands.getFull(at);
-  Int k = block * DenseProblem::kBlock;
-  copyBox(buffer, xMap, {k.value, place.row.value}, barrier);
-  for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
-    Int row = problem.getWeightRow(place.column, wave);
-    copyBox(buffer + (tile.rows + wave * tile.columns) * 128, wMap, {k.value, row.value}, barrier);
-  }
-  return operands.advance(at).getValues();
+  auto bringBoxes = [&] {
+    int64_t missing = problem.isGathered() ? tile.rows * 128 : 0;
+    operands.beginFill(at, tile.getStageBytes() - missing);
+    Int k = block * DenseProblem::kBlock;
+    if (!problem.isGathered())
+      copyBox(buffer, xMap, {k.value, place.row.value}, barrier);
+    for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
+      Int row = problem.getWeightRow(place, wave);
+      copyBox(buffer + (tile.rows + wave * tile.columns) * 128, wMap, {k.value, row.value},
+              barrier);
+    }
+  };
+  if (!problem.isGathered())
+    return bringBoxes();
+  ifThen(RowGather::getThread(b) == 0, bringBoxes);
+  operands.waitEmpty(at);
+  gather.bringRows(buffer, block);
+  arriveAfterCopies(barrier);
 }
 
 //===----------------------------------------------------------------------===//
@@ -234,9 +253,9 @@ void Kernel::consume(const Int &warpgroup) {
   lane = thread & 31;
   warp = broadcast(thread >> 5, 0);
   Int firstRow = warpgroup * (64 * shape.getRowWaves());
-  if (frame.getShape().earlyLaunch)
+  if (frame.getShape().earlyLaunch && !problem.groups)
     waitDependencies(b);
-  forTiles(operands.getUserStart().getValues(), [&](const Place &place, mlir::ValueRange at) {
+  forTiles(operands.getUserStart().getValues(), [&](const TilePlace &place, mlir::ValueRange at) {
     Values last = multiplyAll(at, firstRow);
     storeTile(place, firstRow, mlir::ValueRange(last).drop_front(2));
     last.resize(2);
@@ -265,6 +284,8 @@ Values Kernel::multiplyBlock(const Shared &buffer, const Int &firstRow, mlir::Va
   Value x = product.describe(buffer + firstRow * 128);
   Value w = product.describe(buffer + tile.rows * 128);
   size_t perWave = tile.columns / 2;
+  if (problem.isGathered())
+    fenceCopies(b); // what threads wrote is read by the products
   fenceProducts(b);
   Values running;
   for (int64_t wave = 0; wave < shape.getWaves(); ++wave) {
@@ -278,13 +299,13 @@ Values Kernel::multiplyBlock(const Shared &buffer, const Int &firstRow, mlir::Va
   return waitProducts(b, 0, running);
 }
 
-void Kernel::storeTile(const Place &place, const Int &firstRow, mlir::ValueRange sums) {
+void Kernel::storeTile(const TilePlace &place, const Int &firstRow, mlir::ValueRange sums) {
   Fragment fragment;
   fragment.lane = pin(lane);
   fragment.firstRow = place.row + firstRow + (warp & 3) * 16;
   fragment.row = fragment.firstRow + (fragment.lane >> 2);
   fragment.column = place.column;
-  fragment.limit = rows;
+  fragment.limit = place.limit;
   fragment.warp = warp;
   fragment.tile = shape;
   fragment.sums = Values(sums);

@@ -1,5 +1,6 @@
 // y = x * w^T in bf16 for many tokens. Blocks stay and walk over tiles; one warpgroup brings
-// operands, the others multiply, each the rows of x that it owns.
+// operands, the others multiply, each the rows of x that it owns. Rows of x may be in groups with a
+// matrix of the weight each, and lie wherever a list says.
 #pragma once
 
 #include "codegen/target/nvidia/hopper/DenseProblem.h"
@@ -18,15 +19,16 @@ struct DenseTile {
   int64_t getTileColumns() const { return columns * columnWaves; }
   int64_t getStageBytes() const { return (rows + getTileColumns()) * 128; }
   int64_t getSharedBytes() const;
-  bool fits() const;
+  /// `others`: bytes of shared memory that are not the tile's.
+  bool fits(int64_t others = 0) const;
   /// The shape of its fragments, as the epilogue has it.
   MatmulTile getShape() const;
 };
 
 /// Expected microseconds on `workers` multiprocessors.
-double estimateCost(const DenseTile &tile, const DenseSize &size, int64_t workers);
+double estimateCost(const DenseTile &tile, const MatmulSize &size, int64_t workers);
 /// The tiles that fit, the cheapest first.
-llvm::SmallVector<DenseTile> getDenseTiles(const DenseSize &size, int64_t workers);
+llvm::SmallVector<DenseTile> getDenseTiles(const MatmulSize &size, int64_t workers);
 
 LaunchShape getLaunchShape(const DenseTile &tile);
 

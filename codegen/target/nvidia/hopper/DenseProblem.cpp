@@ -7,13 +7,22 @@ std::optional<std::string> DenseProblem::refuse() const {
     return "K = " + std::to_string(k) + " is no multiple of 8";
   if (columns % 8)
     return "N = " + std::to_string(columns) + " is no multiple of 8";
+  if (groups && groups->count > RowGroups::kMostGroups)
+    return "its offsets list " + std::to_string(groups->count) + " groups, more than " +
+           std::to_string(RowGroups::kMostGroups);
+  // Threads copy whole rows of a box, and no zeros.
+  if (isGathered() && k % kBlock)
+    return "its rows are scattered, and K = " + std::to_string(k) + " is no multiple of " +
+           std::to_string(kBlock);
   return std::nullopt;
 }
 
-Int DenseProblem::getWeightRow(const Int &column, int64_t wave) const {
-  if (!interleave)
-    return column + wave * columns;
-  return (column / interleave) * (2 * interleave) + column % interleave + wave * interleave;
+Int DenseProblem::getWeightRow(const TilePlace &place, int64_t wave) const {
+  const Int &column = place.column;
+  Int row = interleave
+                ? (column / interleave) * (2 * interleave) + column % interleave + wave * interleave
+                : column + wave * columns;
+  return groups ? row + place.group * weightRows : row;
 }
 
 static TensorMap getOperand(unsigned slot, int64_t k, Extent rows, int64_t boxRows) {
@@ -29,5 +38,5 @@ TensorMap DenseProblem::getXMap(int64_t boxRows) const {
 }
 
 TensorMap DenseProblem::getWeightMap(int64_t boxRows) const {
-  return getOperand(w, k, Extent::of(weightRows), boxRows);
+  return getOperand(w, k, Extent::of((groups ? groups->count : 1) * weightRows), boxRows);
 }

@@ -1,6 +1,7 @@
 // y = x * w^T in bf16, as the kernels for many and for few tokens have it.
 #pragma once
 
+#include "codegen/target/nvidia/hopper/RowGather.h"
 #include "codegen/target/nvidia/hopper/TileEpilogue.h"
 
 #include <optional>
@@ -16,26 +17,23 @@ struct DenseProblem {
   int64_t columns = 0;    // of a column wave: weightRows, or half of them with gates
   int64_t interleave = 0; // with gates: rows of gates in turn with what they gate; 0: gates first
 
+  std::optional<RowGroups> groups; // w has as many matrices
+
   static constexpr int64_t kBlock = 64; // columns of K that fill a row of an operand's box
 
   /// Why the kernels cannot do it, or nothing.
   std::optional<std::string> refuse() const;
+  /// Whether threads bring x: its rows are scattered.
+  bool isGathered() const { return groups && groups->rows; }
   Extent getRows() const { return Extent::of(rowsDim, rowsMultiplier); }
   int64_t countBlocks() const { return (k + kBlock - 1) / kBlock; }
-  /// Where the rows of wave `wave` of the columns from `column` on lie in the weight.
-  Int getWeightRow(const Int &column, int64_t wave) const;
+  /// Where the rows of wave `wave` of a tile's columns lie in the weight.
+  Int getWeightRow(const TilePlace &place, int64_t wave) const;
   /// Boxes of x and of the weight; what lies behind their last rows and columns reads as zero.
   TensorMap getXMap(int64_t boxRows) const;
+  /// x for threads: a box's part of a row is a block of 128 bytes.
+  RowGather::Source getRowSource() const { return {x, 2 * k, groups, std::nullopt}; }
   TensorMap getWeightMap(int64_t boxRows) const;
-};
-
-/// A product's sizes as far as cost goes.
-struct DenseSize {
-  int64_t m, n, k;            // n: columns of a wave
-  int64_t columnWaves = 1;    // 2: gates and what they gate
-  int64_t columnMultiple = 8; // of a wave's columns: 128 when a tile quantizes
-  bool canStage = false;      // the only result is bf16
-  int64_t interleave = 0;     // runs of weight rows that a wave's columns must not cross; 0: none
 };
 
 } // namespace moec::hopper

@@ -21,6 +21,10 @@ using namespace moec::hopper;
 // falls into different banks.
 static constexpr int64_t kPadding = 4;
 
+// Tiles of as many tokens follow each other before the next rows of the weight: more than there
+// are.
+static constexpr int64_t kTokenGroup = 256 / 8;
+
 /// f32 of a token's sums in shared memory.
 static int64_t getWidth(const DenseRingTile &tile, int64_t columnWaves) {
   return tile.rows * columnWaves + kPadding;
@@ -43,8 +47,8 @@ int64_t DenseRingTile::getSharedBytes(int64_t columnWaves) const {
          getGatheredBytes(*this, columnWaves) + kBarriers;
 }
 
-bool DenseRingTile::fits(const DenseSize &size) const {
-  int64_t sharedBytes = getSharedBytes(size.columnWaves) + 1024;
+bool DenseRingTile::fits(const MatmulSize &size) const {
+  int64_t sharedBytes = getSharedBytes(size.columnWaves) + size.getTableBytes() + 1024;
   int64_t steps = llvm::divideCeil(size.k, boxes * DenseProblem::kBlock);
   int64_t perBlock = llvm::divideCeil(steps, split);
   int64_t sums = blocks == 1 ? 128 : 64;
@@ -65,19 +69,19 @@ LaunchShape moec::hopper::getLaunchShape(const DenseRingTile &tile) {
 
 // Microseconds (docs/performance): memory at the rate that as many bytes on their way sustain, or
 // the copies into one multiprocessor, whichever is more. What is on its way arrives within 1.65.
-double moec::hopper::estimateCost(const DenseRingTile &tile, const DenseSize &size,
+double moec::hopper::estimateCost(const DenseRingTile &tile, const MatmulSize &size,
                                   int64_t workers) {
   double waves = size.columnWaves, perStage = tile.getStageBytes(size.columnWaves);
-  double tiles = double(llvm::divideCeil(size.m, tile.tokens)) *
-                 double(llvm::divideCeil(size.n, tile.rows)) * tile.split;
+  double tokenTiles = size.countRowTiles(tile.tokens), groups = size.getActiveGroups();
+  double tiles = tokenTiles * double(llvm::divideCeil(size.n, tile.rows)) * tile.split;
   double steps = double(llvm::divideCeil(size.k, tile.boxes * DenseProblem::kBlock)) / tile.split;
   double ring = std::min(steps, double(tile.stages)) * perStage;
   double busy = std::min(tiles, double(workers * tile.blocks));
   double rate =
       3.12e6 * std::pow(std::min(1.0, busy * ring / 24e6), 0.07) * std::pow(0.95, tile.blocks - 1);
-  double memory = 2 * (double(size.n) * waves + double(size.m)) * size.k / rate;
+  double memory = 2 * (groups * double(size.n) * waves + double(size.m)) * size.k / rate;
   // Weights that another tile of tokens reads too come out of the second cache, or do not.
-  double again = double(llvm::divideCeil(size.m, tile.tokens) - 1);
+  double again = tokenTiles / groups - 1;
   memory *= 1 + 0.04 * again;
   // Blocks of a launch are dealt out to multiprocessors before any gets a second one.
   double together = std::min<double>(std::ceil(busy / double(workers)), tile.blocks);
@@ -92,27 +96,33 @@ double moec::hopper::estimateCost(const DenseRingTile &tile, const DenseSize &si
 
 /// As many buffers as fit.
 static DenseRingTile makeTile(int64_t tokens, int64_t rows, int64_t split, int64_t blocks,
-                              const DenseSize &size) {
+                              const MatmulSize &size) {
   DenseRingTile tile;
   tile.tokens = tokens, tile.rows = rows, tile.split = split, tile.blocks = blocks;
   tile.consumers = rows == 64 || blocks > 1 ? 1 : 2;
   tile.boxes = rows * size.columnWaves > 128 || tokens > 64 ? 1 : 2;
+  if (size.isGathered && size.k % (2 * DenseProblem::kBlock))
+    tile.boxes = 1; // threads bring no zeros behind a row's end
   tile.stages = 16;
   while (tile.stages > 2 && !tile.fits(size))
     --tile.stages;
   return tile;
 }
 
-llvm::SmallVector<DenseRingTile> moec::hopper::getDenseRingTiles(const DenseSize &size,
+llvm::SmallVector<DenseRingTile> moec::hopper::getDenseRingTiles(const MatmulSize &size,
                                                                  int64_t workers) {
   llvm::SmallVector<std::pair<double, DenseRingTile>> scored;
-  if (size.m > 256 || size.columnMultiple > 8)
+  double inGroup = size.getGroupRows();
+  if (inGroup > 256 || size.columnMultiple > 8)
     return {};
   for (int64_t tokens : {8, 16, 32, 64, 128, 256})
     for (int64_t rows : {64, 128})
       for (int64_t split : {1, 2, 4, 8})
         for (int64_t blocks : {1, 2}) {
-          if ((size.interleave && size.interleave % rows) || (tokens > 8 && tokens >= 2 * size.m))
+          if ((size.interleave && size.interleave % rows) || (tokens > 8 && tokens >= 2 * inGroup))
+            continue;
+          // Which groups there are only the device knows; and producers have few registers.
+          if ((size.groups && split > 1) || (size.isGathered && tokens > RowGather::kThreads))
             continue;
           // A cluster gathers sums once: only where all tiles run at the same time.
           int64_t tiles = llvm::divideCeil(size.m, tokens) * llvm::divideCeil(size.n, rows);
@@ -133,17 +143,27 @@ llvm::SmallVector<DenseRingTile> moec::hopper::getDenseRingTiles(const DenseSize
   return llvm::SmallVector<DenseRingTile>(llvm::make_second_range(scored));
 }
 
+/// Tiles of the same weights follow each other: they share these in the second cache.
+static MatmulTile getOrdered(const DenseRingTile &tile) {
+  MatmulTile ordered;
+  ordered.rows = tile.tokens, ordered.columns = tile.rows;
+  ordered.rowGroup = kTokenGroup;
+  return ordered;
+}
+
 namespace {
 
 class Kernel {
 public:
   Kernel(KernelFrame &frame, const DenseProblem &problem, const DenseRingTile &tile,
          const EpilogueSpec &spec)
-      : frame(frame), b(frame.b), problem(problem), tile(tile), roles{tile.consumers},
+      : frame(frame), b(frame.b), problem(problem), tile(tile),
+        roles{.consumers = tile.consumers, .manyProducers = problem.isGathered()},
         epilogue(frame, spec, MatmulTile(), problem.getRows()), waves(spec.gated ? 2 : 1),
         steps(llvm::divideCeil(problem.k, tile.boxes * DenseProblem::kBlock)),
         perBlock(llvm::divideCeil(steps, tile.split)), width(getWidth(tile, waves)),
-        ring(frame, tile.stages, tile.getStageBytes(waves)) {
+        ring(frame, tile.stages, tile.getStageBytes(waves)),
+        order(frame, getOrdered(tile), problem.columns, problem.groups) {
     if (reusesRing(tile))
       finished = ring.getBuffer(ring.getUserStart());
     else
@@ -157,24 +177,24 @@ public:
   void emit();
 
 private:
-  struct Place {
-    Int token, column; // the tile's first
-  };
-
   void start();
-  Place getPlace(const Int &index) const;
   void forTiles(mlir::ValueRange init, llvm::function_ref<Values(Int, mlir::ValueRange)> body);
 
   void produce();
-  void bringWeights(const Place &place, const Int &step, const MbarrierRing::Position &at) const;
-  void bringX(const Place &place, const Int &step, const MbarrierRing::Position &at) const;
+  void bringFirst(int64_t ahead);
+  void bringStep(const TilePlace &place, const RowGather &gather, const Int &step,
+                 const MbarrierRing::Position &at) const;
+  void bringWeights(const TilePlace &place, const Int &step,
+                    const MbarrierRing::Position &at) const;
+  void bringX(const TilePlace &place, const Int &step, const MbarrierRing::Position &at) const;
+  Shared getX(const MbarrierRing::Position &at, int64_t box) const;
 
   void consume(const Int &warpgroup);
   Values multiplyAll(mlir::ValueRange position, const Int &firstRow);
   Values multiplyStep(const Shared &buffer, const Int &firstRow, mlir::ValueRange sums) const;
   ClusterSums getClusterSums() const;
   void keepSums(const Int &firstRow, mlir::ValueRange sums) const;
-  void finishTile(const Place &place) const;
+  void finishTile(const TilePlace &place) const;
 
   KernelFrame &frame;
   Builder &b;
@@ -187,11 +207,12 @@ private:
   int64_t perBlock; // of a cluster, but for the last one, which may have fewer
   int64_t width;
   MbarrierRing ring;
+  TileOrder order;
   Shared finished;          // f32 [tokens][width]: [wave][row of the tile]
   Shared gathered, arrived; // sums of the cluster's other blocks, and their barrier
-  Value xMap, wMap;
-  Int tokens, tileTokens, numTiles; // M; tiles along M; tiles
-  Int rank, firstStep, numSteps;    // in the cluster; of K, of this block
+  Value xMap, wMap;         // of x: null when threads bring it
+  Int numTiles;
+  Int rank, firstStep, numSteps; // in the cluster; of K, of this block
   Int warp, lane;
 };
 
@@ -202,7 +223,8 @@ private:
 //===----------------------------------------------------------------------===//
 
 void Kernel::emit() {
-  xMap = frame.addTensorMap(problem.getXMap(tile.tokens));
+  if (!problem.isGathered())
+    xMap = frame.addTensorMap(problem.getXMap(tile.tokens));
   wMap = frame.addTensorMap(problem.getWeightMap(tile.rows));
   start();
   roles.split(b, [&] { produce(); }, [&](Int warpgroup) { consume(warpgroup); });
@@ -212,27 +234,24 @@ void Kernel::start() {
   if (frame.getShape().earlyLaunch)
     launchDependents(b);
   ifThen(getThread(b) == 0, [&] {
-    ring.init(/*fullArrivals=*/1, roles.getConsumerWarps());
+    ring.init(1 + (problem.isGathered() ? RowGather::kThreads : 0), roles.getConsumerWarps());
     if (tile.split > 1) {
       initBarrier(arrived, 1);
       arriveExpecting(arrived, Int(b, getGatheredBytes(tile, waves)));
     }
     fenceBarrierInit(b);
-    prefetchMap(b, xMap);
-    prefetchMap(b, wMap);
+    for (Value map : {xMap, wMap})
+      if (map)
+        prefetchMap(b, map);
   });
+  if (problem.groups && frame.getShape().earlyLaunch)
+    waitDependencies(b); // which tiles there are was decided before
+  order.start(problem.groups ? Int() : frame.getDim(problem.rowsDim) * problem.rowsMultiplier);
   Cluster{tile.split}.meet(b);
   rank = tile.split > 1 ? getClusterRank(b) : Int(b, 0);
   firstStep = rank * perBlock;
   numSteps = min(Int(b, perBlock), Int(b, steps) - firstStep);
-  tokens = frame.getDim(problem.rowsDim) * problem.rowsMultiplier;
-  tileTokens = ceilDiv(tokens, tile.tokens);
-  numTiles = tileTokens * llvm::divideCeil(problem.columns, tile.rows);
-}
-
-/// Tiles of the same weights follow each other: they share these in the second cache.
-Kernel::Place Kernel::getPlace(const Int &index) const {
-  return {index % tileTokens * tile.tokens, index / tileTokens * tile.rows};
+  numTiles = order.countTiles();
 }
 
 void Kernel::forTiles(mlir::ValueRange init,
@@ -244,50 +263,80 @@ void Kernel::forTiles(mlir::ValueRange init,
 // The producer
 //===----------------------------------------------------------------------===//
 
-/// Of the first tile, weights for as many buffers as there are come before everything else.
 void Kernel::produce() {
   int64_t last = steps - perBlock * (tile.split - 1); // steps of the cluster's last block
-  int64_t ahead = std::min(tile.stages, last);
+  int64_t ahead = problem.groups ? 0 : std::min(tile.stages, last);
+  Int firstTile = getBlock(b) / tile.split;
+  if (ahead)
+    bringFirst(ahead);
+
+  RowGather gather(frame, problem.getRowSource(), tile.tokens, RowGather::getThread(b));
+  MbarrierRing::Position behind{Int(b, ahead % tile.stages), Int(b, ahead == tile.stages ? 0 : 1)};
+  forTiles(behind.getValues(), [&](Int index, mlir::ValueRange position) {
+    TilePlace place = order.getPlace(index);
+    if (problem.isGathered())
+      gather.start(place);
+    Int begin = select(index == firstTile, Int(b, ahead), Int(b, 0));
+    return forLoop(begin, numSteps, Int(b, 1), position, [&](Int step, mlir::ValueRange carried) {
+      auto at = ring.getPosition(carried);
+      bringStep(place, gather, firstStep + step, at);
+      return ring.advance(at).getValues();
+    });
+  });
+}
+
+/// Of the first tile, weights for `ahead` buffers come before everything else.
+void Kernel::bringFirst(int64_t ahead) {
   Int firstTile = getBlock(b) / tile.split;
   auto walk = [&](const auto &body) {
     ifThen(firstTile < numTiles, [&] {
       MbarrierRing::Position at = ring.getFillerStart();
-      Place place = getPlace(firstTile);
+      TilePlace place = order.getPlace(firstTile);
       for (int64_t step = 0; step < ahead; ++step) {
         body(place, firstStep + step, at);
         at = {Int(b, (step + 1) % tile.stages), Int(b, step + 1 == tile.stages ? 0 : 1)};
       }
     });
   };
-  walk([&](const Place &place, const Int &step, const MbarrierRing::Position &at) {
+  walk([&](const TilePlace &place, const Int &step, const MbarrierRing::Position &at) {
     arriveExpecting(ring.getFull(at), Int(b, tile.getStageBytes(waves)));
     bringWeights(place, step, at);
   });
   if (frame.getShape().earlyLaunch)
     waitDependencies(b);
-  walk([&](const Place &place, const Int &step, const MbarrierRing::Position &at) {
+  walk([&](const TilePlace &place, const Int &step, const MbarrierRing::Position &at) {
     bringX(place, step, at);
-  });
-
-  MbarrierRing::Position behind{Int(b, ahead % tile.stages), Int(b, ahead == tile.stages ? 0 : 1)};
-  forTiles(behind.getValues(), [&](Int index, mlir::ValueRange position) {
-    Place place = getPlace(index);
-    Int begin = select(index == firstTile, Int(b, ahead), Int(b, 0));
-    return forLoop(begin, numSteps, Int(b, 1), position, [&](Int step, mlir::ValueRange carried) {
-      auto at = ring.getPosition(carried);
-      ring.beginFill(at, tile.getStageBytes(waves));
-      bringWeights(place, firstStep + step, at);
-      bringX(place, firstStep + step, at);
-      return ring.advance(at).getValues();
-    });
   });
 }
 
+/// By one thread or, where rows are scattered, by all of the warpgroup.
+void Kernel::bringStep(const TilePlace &place, const RowGather &gather, const Int &step,
+                       const MbarrierRing::Position &at) const {
+  auto bringBoxes = [&] {
+    int64_t missing = problem.isGathered() ? tile.boxes * tile.tokens * 128 : 0;
+    ring.beginFill(at, tile.getStageBytes(waves) - missing);
+    bringWeights(place, step, at);
+    if (!problem.isGathered())
+      bringX(place, step, at);
+  };
+  if (!problem.isGathered())
+    return bringBoxes();
+  ifThen(RowGather::getThread(b) == 0, bringBoxes);
+  ring.waitEmpty(at);
+  for (int64_t box = 0; box < tile.boxes; ++box)
+    gather.bringRows(getX(at, box), step * tile.boxes + box);
+  arriveAfterCopies(ring.getFull(at));
+}
+
 /// A buffer: [wave][box] rows of the weight, then [box] tokens.
-void Kernel::bringWeights(const Place &place, const Int &step,
+Shared Kernel::getX(const MbarrierRing::Position &at, int64_t box) const {
+  return ring.getBuffer(at) + (waves * tile.boxes * tile.rows + box * tile.tokens) * 128;
+}
+
+void Kernel::bringWeights(const TilePlace &place, const Int &step,
                           const MbarrierRing::Position &at) const {
   for (int64_t wave = 0; wave < waves; ++wave) {
-    Int row = problem.getWeightRow(place.column, wave);
+    Int row = problem.getWeightRow(place, wave);
     for (int64_t box = 0; box < tile.boxes; ++box) {
       Int k = (step * tile.boxes + box) * DenseProblem::kBlock;
       copyBox(ring.getBuffer(at) + (wave * tile.boxes + box) * tile.rows * 128, wMap,
@@ -296,11 +345,11 @@ void Kernel::bringWeights(const Place &place, const Int &step,
   }
 }
 
-void Kernel::bringX(const Place &place, const Int &step, const MbarrierRing::Position &at) const {
-  Shared x = ring.getBuffer(at) + waves * tile.boxes * tile.rows * 128;
+void Kernel::bringX(const TilePlace &place, const Int &step,
+                    const MbarrierRing::Position &at) const {
   for (int64_t box = 0; box < tile.boxes; ++box) {
     Int k = (step * tile.boxes + box) * DenseProblem::kBlock;
-    copyBox(x + box * tile.tokens * 128, xMap, {k.value, place.token.value}, ring.getFull(at));
+    copyBox(getX(at, box), xMap, {k.value, place.row.value}, ring.getFull(at));
   }
 }
 
@@ -313,7 +362,8 @@ void Kernel::consume(const Int &warpgroup) {
   lane = thread & 31;
   warp = broadcast(thread >> 5, 0);
   Int firstRow = warpgroup * (64 * tile.getRowWaves());
-  if (frame.getShape().earlyLaunch) // the kernel before may still read what this one writes
+  // The kernel before may still read what this one writes.
+  if (frame.getShape().earlyLaunch && !problem.groups)
     waitDependencies(b);
   forTiles(ring.getUserStart().getValues(), [&](Int index, mlir::ValueRange position) {
     Values last = multiplyAll(position, firstRow);
@@ -323,7 +373,7 @@ void Kernel::consume(const Int &warpgroup) {
       syncNamed(b, barrier, 128 * tile.consumers); // the tile before has left
       keepSums(firstRow, all);
       syncNamed(b, barrier, 128 * tile.consumers);
-      finishTile(getPlace(index));
+      finishTile(order.getPlace(index));
     };
     if (tile.split == 1)
       finish(sums);
@@ -359,6 +409,8 @@ Values Kernel::multiplyStep(const Shared &buffer, const Int &firstRow,
   Value weights = product.describe(buffer + firstRow * 128);
   Value x = product.describe(buffer + boxRows * 128);
   size_t perWave = tile.tokens / 2;
+  if (problem.isGathered())
+    fenceCopies(b); // what threads wrote is read by the products
   fenceProducts(b);
   Values running;
   for (int64_t i = 0; i < tile.getRowWaves() * waves; ++i) {
@@ -398,10 +450,10 @@ void Kernel::keepSums(const Int &firstRow, mlir::ValueRange sums) const {
 }
 
 /// Two columns of a token a thread.
-void Kernel::finishTile(const Place &place) const {
+void Kernel::finishTile(const TilePlace &place) const {
   int64_t pairs = tile.rows / 2;
   auto vector = mlir::VectorType::get(2, b.getF32Type());
-  Int count = min(tokens - place.token, Int(b, tile.tokens));
+  Int count = min(place.limit - place.row, Int(b, tile.tokens));
   forLoop(getThread(b), count * pairs, Int(b, 128 * tile.consumers), [&](Int index) {
     Int token = index / pairs, inTile = index % pairs * 2, column = place.column + inTile;
     ifThen(column < problem.columns, [&] {
@@ -411,7 +463,7 @@ void Kernel::finishTile(const Place &place) const {
             b, load(finished + (token * width + inTile + wave * tile.rows) * 4, vector, 8));
         sums.push_back({pair[0], pair[1]});
       }
-      epilogue.emitPair(place.token + token, column, sums);
+      epilogue.emitPair(place.row + token, column, sums);
     });
   });
 }

@@ -1,7 +1,8 @@
 // y = x * w^T in bf16 for few tokens: the bandwidth-bound form. The weight's rows are the 64 rows
 // of a warpgroup's product, tokens its columns (8 at least), so that a block needs few registers
 // and much of the weight can be on its way. Weights are asked for before the launch before has
-// ended.
+// ended. Tokens may be in groups with a matrix of the weight each, and lie wherever a list says:
+// then it is the launch before that knows which weights.
 #pragma once
 
 #include "codegen/target/nvidia/hopper/DenseProblem.h"
@@ -25,18 +26,18 @@ struct DenseRingTile {
   /// f32 sums of a thread.
   int64_t getSums(int64_t columnWaves) const { return getRowWaves() * columnWaves * tokens / 2; }
   int64_t getSharedBytes(int64_t columnWaves) const;
-  bool fits(const DenseSize &size) const;
+  bool fits(const MatmulSize &size) const;
 };
 
 /// Expected microseconds on `workers` multiprocessors.
-double estimateCost(const DenseRingTile &tile, const DenseSize &size, int64_t workers);
+double estimateCost(const DenseRingTile &tile, const MatmulSize &size, int64_t workers);
 /// The tiles that fit, the cheapest first; none when the kernel cannot do it.
-llvm::SmallVector<DenseRingTile> getDenseRingTiles(const DenseSize &size, int64_t workers);
+llvm::SmallVector<DenseRingTile> getDenseRingTiles(const MatmulSize &size, int64_t workers);
 
 LaunchShape getLaunchShape(const DenseRingTile &tile);
 
 /// Writes the kernel's body. A launch has split * ceil(columns / rows) * ceil(tokens / tile.tokens)
-/// blocks, or as many as the shape says. Nothing is quantized.
+/// blocks, or as many as the shape says; groups divide the tokens, not K. Nothing is quantized.
 void emitDenseRing(KernelFrame &frame, const DenseProblem &problem, const DenseRingTile &tile,
                    const EpilogueSpec &epilogue);
 

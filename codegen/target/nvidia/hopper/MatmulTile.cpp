@@ -69,9 +69,6 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   return cost;
 }
 
-/// Of the list of groups.
-static int64_t getTableBytes(const MatmulSize &size) { return size.groups * 8 + 16; }
-
 /// As many stages as fit, and buffers for stores where results may leave so.
 static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t parts,
                            const MatmulSize &size) {
@@ -86,7 +83,7 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t
   if (isTight && size.canStage && columns % StagedStore::kColumns == 0)
     tile.staged = 4;
   tile.stages = std::min<int64_t>(12, size.k / 128 / split);
-  while (tile.stages > 2 && !tile.fits(getTableBytes(size)))
+  while (tile.stages > 2 && !tile.fits(size.getTableBytes()))
     --tile.stages;
   // With four, each of the loop's four turns has a stage of its own, whose addresses the compiler
   // keeps in registers: they spill.
@@ -126,7 +123,7 @@ llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &siz
         if (split > 1 && ((size.k / 128) % (4 * split) || tiles * split > workers || rows > 64))
           continue;
         MatmulTile tile = makeTile(rows, columns, split, parts, size);
-        if (tile.fits(getTableBytes(size)))
+        if (tile.fits(size.getTableBytes()))
           scored.push_back({estimateCost(tile, size, workers), tile});
       }
   // Among equals the smaller tile.

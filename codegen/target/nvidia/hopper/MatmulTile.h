@@ -49,6 +49,8 @@ struct MatmulSize {
   double getGroupRows() const { return double(m) / getActiveGroups(); }
   /// Tiles of `rows` rows, about.
   double countRowTiles(int64_t rows) const;
+  /// Bytes of shared memory that the list of groups takes.
+  int64_t getTableBytes() const { return groups ? groups * 8 + 16 : 0; }
 };
 
 /// Expected microseconds on `workers` multiprocessors.

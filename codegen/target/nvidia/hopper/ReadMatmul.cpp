@@ -131,8 +131,6 @@ Refusal Reader::readBias(Value bias) {
 }
 
 Refusal Reader::readGroups(moe::GroupedLinearOp op) {
-  if (into.isDense)
-    return "its groups' operands are not E4M3 with f32 scales per 1x128 and 128x128";
   auto offsets = dyn_cast<BlockArgument>(op.getOffsets());
   auto rows = dyn_cast_or_null<BlockArgument>(op.getRows());
   if (!offsets || (op.getRows() && !rows))

@@ -16,8 +16,8 @@ struct MatmulKernel {
   unsigned numSlots = 0;
 };
 
-/// Fills `into` from the body of `kernel`, a moe.linear of bf16 by bf16, or a moe.linear or
-/// moe.grouped_linear of E4M3 [1, 128] by E4M3 [128, 128], followed by
+/// Fills `into` from the body of `kernel`, a moe.linear or moe.grouped_linear of bf16 by bf16 or of
+/// E4M3 [1, 128] by E4M3 [128, 128], followed by
 ///   moe.slice, moe.slice | moe.deinterleave, then moe.swiglu   of gates and what they gate,
 ///   moe.add                                                    of arguments,
 ///   moe.quantize [1, 128]                                      of the last value,

@@ -4,7 +4,7 @@
 
 using namespace moec::hopper;
 
-static constexpr int64_t kChunks = 8; // of 16 bytes, in 128 columns
+static constexpr int64_t kChunks = 8; // of 16 bytes, in 128
 static constexpr int64_t kNone = -1;
 static constexpr int64_t kRowsAtOnce = RowGather::kThreads / kChunks;
 
@@ -25,33 +25,34 @@ Int RowGather::findRow(const TilePlace &place, const Int &inTile) const {
 }
 
 void RowGather::start(const TilePlace &place) {
-  codeRows.clear();
+  wholeRows.clear();
   scaleRows.clear();
   if (source.groups && source.groups->rows)
     for (int64_t row = 0; row < tileRows; row += kRowsAtOnce)
-      codeRows.push_back(findRow(place, (thread >> 3) + row));
-  for (int64_t row = 0; row < tileRows; row += kThreads)
+      wholeRows.push_back(findRow(place, (thread >> 3) + row));
+  for (int64_t row = 0; source.scales && row < tileRows; row += kThreads)
     scaleRows.push_back(findRow(place, thread + row));
 }
 
 // Rows are pinned: otherwise addresses and conditions of each are kept in registers, which a
 // producer has few of.
 
-void RowGather::bringCodes(const Shared &to, const Int &block) const {
+void RowGather::bringRows(const Shared &to, const Int &block) const {
   Int row = thread >> 3, chunk = thread & 7;
   Shared first = to + (row * 128 + (chunk ^ (row & 7)) * 16);
-  for (size_t i = 0; i < codeRows.size(); ++i) {
-    Int from = pin(codeRows[i]);
-    Global line = frame->getSlot(source.codes).at(from, source.k) + (block * 128 + chunk * 16);
+  for (size_t i = 0; i < wholeRows.size(); ++i) {
+    Int from = pin(wholeRows[i]);
+    Global line =
+        frame->getSlot(source.rows).at(from, source.rowBytes) + (block * 128 + chunk * 16);
     copyElement(first + static_cast<int64_t>(i) * kRowsAtOnce * 128, line, 16, from != kNone);
   }
 }
 
 void RowGather::bringScales(const Shared &to, const Int &block, int64_t count) const {
-  int64_t blocks = source.k / 128;
+  int64_t blocks = source.rowBytes / 128;
   for (size_t i = 0; i < scaleRows.size(); ++i) {
     Int from = pin(scaleRows[i]), inTile = thread + static_cast<int64_t>(i) * kThreads;
-    Global line = frame->getSlot(source.scales).at(from, blocks * 4);
+    Global line = frame->getSlot(*source.scales).at(from, blocks * 4);
     for (int64_t j = 0; j < count; ++j)
       copyElement(to + (inTile * count + j) * 4, line + (block + j) * 4, 4,
                   (from != kNone) & (block + j < blocks));

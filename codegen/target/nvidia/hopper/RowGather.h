@@ -10,20 +10,23 @@ namespace moec::hopper {
 class RowGather {
 public:
   struct Source {
-    unsigned codes, scales; // slots: E4M3 [.., k], f32 [.., k / 128]
-    int64_t k;
+    unsigned rows; // slot: [..] rows of `rowBytes` bytes, a multiple of 128
+    int64_t rowBytes;
     std::optional<RowGroups> groups;
+    std::optional<unsigned> scales; // slot: f32 [.., rowBytes / 128]
   };
   static constexpr int64_t kThreads = 128;
+  /// A thread's number among those of its warpgroup.
+  static Int getThread(Builder &b) { return hopper::getThread(b) & (kThreads - 1); }
 
   /// For `thread` of these, and tiles of `tileRows` rows.
   RowGather(KernelFrame &frame, const Source &source, int64_t tileRows, const Int &thread);
 
   /// Finds the rows of a tile. Of the rows from place.limit on nothing is brought.
   void start(const TilePlace &place);
-  /// 128 columns of all rows from `block` * 128 on, to rows of 128 bytes at `to` (on 1024 bytes):
-  /// 16-byte chunk c of row r lies at chunk c ^ (r % 8).
-  void bringCodes(const Shared &to, const Int &block) const;
+  /// 128 bytes of all rows from byte `block` * 128 on, to `to` (on 1024 bytes): 16-byte chunk c of
+  /// row r lies at chunk c ^ (r % 8).
+  void bringRows(const Shared &to, const Int &block) const;
   /// The scales of `count` blocks from `block` on, of those there are: [row][count] f32.
   void bringScales(const Shared &to, const Int &block, int64_t count) const;
 
@@ -34,7 +37,7 @@ private:
   Source source;
   int64_t tileRows;
   Int thread;
-  llvm::SmallVector<Int> codeRows, scaleRows; // of x, that the thread copies from
+  llvm::SmallVector<Int> wholeRows, scaleRows; // of x, that the thread copies from
 };
 
 } // namespace moec::hopper
