@@ -1,10 +1,16 @@
-// Which form of latent attention a GPU gets: the plain kernels of expanded keys read the up-projection anew for each
-// token, so long prompts too attend to the latents as they are.
+// Which form of latent attention a GPU gets: without a kernel of its own that expands latents, long prompts too attend
+// to the latents as they are, for plain kernels read the up-projection anew for each token.
 // RUN: moec-opt %s --absorb-latent --remarks-filter=absorb-latent --verify-diagnostics | FileCheck %s
+// RUN: sed 's/sm_80/sm_90a/' %s | moec-opt --absorb-latent | FileCheck %s --check-prefix=OWN
+// RUN: sed 's/sm_80/sm_90a/; s/nope_dim = 128/nope_dim = 192/; s/x3072x/x4096x/g; s/4096x512/5120x512/g' %s | moec-opt --absorb-latent | FileCheck %s
 // RUN: moec-opt %s --absorb-latent=form=unabsorbed --group-remaining | FileCheck %s --check-prefix=UNABSORBED
 
 // UNABSORBED-LABEL: @prompt
 // UNABSORBED: moe.mla_attention
+
+// OWN-LABEL: @prompt
+// OWN-NOT: moe.head_linear
+// OWN: moe.mla_attention
 
 module attributes {kern.target = "sm_80"} {
   // CHECK-LABEL: @prompt

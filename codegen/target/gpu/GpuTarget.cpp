@@ -41,7 +41,8 @@ std::optional<std::string> GpuTarget::refuseFusion(kern::Hero hero, Operation *o
   if (hero == kern::Hero::Routing && isa<moe::LinearOp>(op))
     return "a product is a kernel of its own, so that all multiprocessors read its weight";
   // Teams compute it by its absorbed form, and read the weight anew for each token and head.
-  if (isa<moe::MlaAttentionOp>(op))
+  auto wantsIt = [&](const WholeKernelEmitter *emitter) { return emitter->wants(op); };
+  if (isa<moe::MlaAttentionOp>(op) && llvm::none_of(getWholeKernelEmitters(), wantsIt))
     return "no kernel of this GPU expands cached latents into keys and values";
   if (const KernelEmitter *emitter = findTeamEmitter(hero))
     return emitter->refuseFusion(op, before);

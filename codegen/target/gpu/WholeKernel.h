@@ -42,6 +42,10 @@ public:
   /// Whether this family computes `kernel`, by its body and shapes; asked before it has a schedule.
   virtual bool accepts(kern::KernelOp kernel) const = 0;
 
+  /// Whether it has a kernel for an op that need not stay in its form, once its values have the
+  /// target's types; asked before there are kernels.
+  virtual bool wants(mlir::Operation *) const { return false; }
+
   /// Adds the entry point, an llvm.func named as the kernel, to `module`: one pointer a slot
   /// (getSlots), the pointer to the dims, then the tensor maps by value. What it calls and holds is
   /// lowered with the tile functions.

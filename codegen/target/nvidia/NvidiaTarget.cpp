@@ -2,6 +2,7 @@
 
 #include "codegen/target/nvidia/hopper/AttentionFamily.h"
 #include "codegen/target/nvidia/hopper/DenseFamily.h"
+#include "codegen/target/nvidia/hopper/ExpandedFamily.h"
 #include "codegen/target/nvidia/hopper/HeadFamily.h"
 #include "codegen/target/nvidia/hopper/LatentFamily.h"
 #include "codegen/target/nvidia/hopper/MatmulFamily.h"
@@ -16,8 +17,8 @@ static bool isHopper(const Chip &chip) { return chip.name == "sm_90a"; }
 
 ArrayRef<const WholeKernelEmitter *> NvidiaTarget::getWholeKernelEmitters() const {
   static const WholeKernelEmitter *const families[] = {
-      &getHopperMatmulEmitter(), &getHopperDenseEmitter(), &getHopperHeadEmitter(),
-      &getHopperLatentEmitter(), &getHopperAttentionEmitter()};
+      &getHopperMatmulEmitter(), &getHopperDenseEmitter(),    &getHopperHeadEmitter(),
+      &getHopperLatentEmitter(), &getHopperExpandedEmitter(), &getHopperAttentionEmitter()};
   return isHopper(chip) ? ArrayRef(families) : ArrayRef<const WholeKernelEmitter *>();
 }
 

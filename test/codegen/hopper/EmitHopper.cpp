@@ -15,6 +15,7 @@
 #include "codegen/target/nvidia/hopper/Cluster.h"
 #include "codegen/target/nvidia/hopper/DenseMatmul.h"
 #include "codegen/target/nvidia/hopper/DenseRing.h"
+#include "codegen/target/nvidia/hopper/ExpandedAttention.h"
 #include "codegen/target/nvidia/hopper/HeadMatmul.h"
 #include "codegen/target/nvidia/hopper/LatentAttention.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
@@ -513,6 +514,29 @@ static int emitAttention(mlir::ModuleOp module, const Sizes &sizes) {
   return finish(frame);
 }
 
+/// Slots as in ExpandedProblem; with fp8=1, scales come last.
+static int emitExpanded(mlir::ModuleOp module, const Sizes &sizes) {
+  ExpandedProblem problem;
+  problem.heads = sizes.get("heads", 128);
+  problem.page = sizes.get("page", 64);
+  problem.qStride = problem.heads * ExpandedProblem::kKeyColumns;
+  problem.resultStride = problem.heads * ExpandedProblem::kPart;
+  problem.scale = 0.1352;
+  if (sizes.get("fp8"))
+    problem.scales = 9;
+  if (auto reason = problem.refuse()) {
+    llvm::errs() << "error: " << *reason << "\n";
+    return 1;
+  }
+  ExpandedTile tile = getExpandedTile(problem, sizes.get("tokens", 4096),
+                                      sizes.get("context", 4096), sizes.get("workers", 132));
+  tile.stages = sizes.get("stages", tile.stages);
+  llvm::outs() << "// rows " << tile.rows << " scratch " << tile.getScratchBytes(problem) << "\n";
+  KernelFrame frame(module, "expanded", /*numSlots=*/10, getLaunchShape(tile));
+  emitExpandedAttention(frame, problem, tile);
+  return finish(frame);
+}
+
 /// Slots as in LatentProblem::Slots.
 static int emitLatent(mlir::ModuleOp module, const Sizes &sizes) {
   LatentProblem problem;
@@ -562,6 +586,9 @@ int main(int argc, char **argv) {
       return failed;
   } else if (name == "latent") {
     if (int failed = emitLatent(*module, sizes))
+      return failed;
+  } else if (name == "expanded") {
+    if (int failed = emitExpanded(*module, sizes))
       return failed;
   } else if (name == "attention") {
     if (int failed = emitAttention(*module, sizes))

@@ -40,6 +40,23 @@ AttentionWork::forEach(ValueRange init,
   return Values(last.begin() + own, last.end());
 }
 
+void moec::hopper::setContext(AttentionItem &item, const AttentionTokens &tokens) {
+  Builder &b = *tokens.count.b;
+  Int lane = getThread(b) & (kLanes - 1), most(b, 0), least(b, -1);
+  for (int64_t part = 0; part < tokens.tileTokens; part += kLanes) {
+    Int token = min(lane + part, item.tokens - 1);
+    Int position = loadInt(tokens.positions, item.firstToken + token);
+    most = max(most, position);
+    least = min(least, position);
+  }
+  auto larger = [](const Int &x, const Int &y) { return max(x, y); };
+  auto smaller = [](const Int &x, const Int &y) { return min(x, y); };
+  item.length = broadcast(reduceWarp(most, larger), 0) + 1;
+  item.visible = broadcast(reduceWarp(least, smaller), 0) + 1;
+  item.begin = Int(b, 0);
+  item.end = ceilDiv(item.length, kBlockRows);
+}
+
 //===----------------------------------------------------------------------===//
 // Whole contexts
 //===----------------------------------------------------------------------===//
@@ -105,19 +122,7 @@ AttentionItem TileWork::getItem(ValueRange state) const {
   item.head = index % tokens.heads;
   item.sequence = loadInt(tokens.sequences, item.firstToken);
   item.tokens = countRun(item.firstToken, getEnd(index), item.sequence);
-  Int most(b, 0), least(b, -1);
-  for (int64_t part = 0; part < tokens.tileTokens; part += kLanes) {
-    Int token = min(lane + part, item.tokens - 1);
-    Int position = loadInt(tokens.positions, item.firstToken + token);
-    most = max(most, position);
-    least = min(least, position);
-  }
-  auto larger = [](const Int &x, const Int &y) { return max(x, y); };
-  auto smaller = [](const Int &x, const Int &y) { return min(x, y); };
-  item.length = broadcast(reduceWarp(most, larger), 0) + 1;
-  item.visible = broadcast(reduceWarp(least, smaller), 0) + 1;
-  item.begin = Int(b, 0);
-  item.end = ceilDiv(item.length, kBlockRows);
+  setContext(item, tokens);
   return item;
 }
 

@@ -31,6 +31,10 @@ struct AttentionItem {
   Int firstBlock, lastBlock; // of the launch, that have parts of it; split contexts only
 };
 
+/// From `firstToken` and `tokens`: how long the contexts are, and all blocks of the longest. By
+/// whole warps.
+void setContext(AttentionItem &item, const AttentionTokens &tokens);
+
 class AttentionWork {
 public:
   virtual ~AttentionWork() = default;

@@ -3,10 +3,12 @@
 using namespace moec::hopper;
 
 MbarrierRing::MbarrierRing(KernelFrame &frame, int64_t buffers, int64_t bytes)
-    : b(&frame.b), buffers(buffers), bytes(bytes),
-      data(frame.allocate(buffers * bytes, bytes % 1024 ? 128 : 1024)),
-      full(frame.allocate(8 * buffers, 8)), empty(frame.allocate(8 * buffers, 8)),
-      last(*b, buffers - 1) {}
+    : MbarrierRing(frame, frame.allocate(buffers * bytes, bytes % 1024 ? 128 : 1024), buffers,
+                   bytes) {}
+
+MbarrierRing::MbarrierRing(KernelFrame &frame, const Shared &data, int64_t buffers, int64_t bytes)
+    : b(&frame.b), buffers(buffers), bytes(bytes), data(data), full(frame.allocate(8 * buffers, 8)),
+      empty(frame.allocate(8 * buffers, 8)), last(*b, buffers - 1) {}
 
 void MbarrierRing::init(int64_t fullArrivals, int64_t emptyArrivals) const {
   for (int64_t i = 0; i < buffers; ++i) {

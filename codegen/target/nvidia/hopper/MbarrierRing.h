@@ -16,6 +16,8 @@ class MbarrierRing {
 public:
   /// `buffers` of `bytes` each, aligned to 1024 when they are multiples of it, else to 128.
   MbarrierRing(KernelFrame &frame, int64_t buffers, int64_t bytes);
+  /// Buffers that lie at `data`, one behind the other.
+  MbarrierRing(KernelFrame &frame, const Shared &data, int64_t buffers, int64_t bytes);
 
   /// By one thread, then fenceBarrierInit and a barrier of the block (or the cluster).
   void init(int64_t fullArrivals, int64_t emptyArrivals) const;

@@ -12,29 +12,9 @@
 // cached row is read once a tile. Rows behind a context's end may hold anything, NaN included.
 #pragma once
 
-#include "codegen/target/nvidia/hopper/KernelFrame.h"
-
-#include <optional>
-#include <string>
+#include "codegen/target/nvidia/hopper/AttentionConsumer.h"
 
 namespace moec::hopper {
-
-struct AttentionProblem {
-  // Slots. q [tokens, heads * keyColumns], result [tokens, heads * valueColumns], both bf16.
-  unsigned q = 0, cache = 0, positions = 0, sequences = 0, blockTable = 0, result = 0;
-  unsigned counters = 0, scratch = 0; // of split contexts
-  int64_t heads = 0, keyValueHeads = 0;
-  int64_t keyColumns = 0, valueColumns = 0; // of a head
-  int64_t page = 0;                         // cached rows
-  int64_t qStride = 0, resultStride = 0;    // elements
-  double scale = 0;
-
-  int64_t getGroup() const { return heads / keyValueHeads; }
-  /// Elements of a cached row: the keys of all key-value heads, then the values.
-  int64_t getCacheColumns() const { return keyValueHeads * (keyColumns + valueColumns); }
-  /// Why it cannot be computed here.
-  std::optional<std::string> refuse() const;
-};
 
 struct AttentionTile {
   int64_t consumers = 1;    // warpgroups; 64 query rows each
