@@ -52,6 +52,7 @@ LaunchShape moec::hopper::getLaunchShape(const ExpandedTile &tile) {
   shape.threads = 128 * (kConsumers + 1);
   shape.maxBlocks = tile.blocks;
   shape.earlyLaunch = true;
+  shape.coResident = true;
   return shape;
 }
 
