@@ -66,7 +66,7 @@ private:
     return threads;
   }
 
-  /// Tile t of n has the tokens from t/n to (t + 1)/n of all.
+  /// Each of n tiles has an nth of the tokens, rounded up; the last ones have what is left.
   static LogicalResult emitShare(TileFunction &tile, moe::PermuteOp permute) {
     auto &b = tile.b;
     Buffer ids = tile.getArgument(permute.getIds());
@@ -76,10 +76,13 @@ private:
     Value tiles = arith::DivUIOp::create(b, addIndex(b, ids.rows, kTileTokens - 1),
                                          constantIndex(b, kTileTokens));
     tiles = arith::MinUIOp::create(b, tiles, constantIndex(b, tile.getScheduleSize("tiles")));
-    auto share = [&](Value index) -> Value {
-      return arith::DivUIOp::create(b, arith::MulIOp::create(b, index, ids.rows), tiles);
-    };
-    sort.emit(share(tile.getTile()), share(addIndex(b, tile.getTile(), 1)));
+    Value one = constantIndex(b, 1);
+    Value share = arith::DivUIOp::create(
+        b, arith::SubIOp::create(b, arith::AddIOp::create(b, ids.rows, tiles), one), tiles);
+    Value begin =
+        arith::MinUIOp::create(b, arith::MulIOp::create(b, tile.getTile(), share), ids.rows);
+    Value end = arith::MinUIOp::create(b, arith::AddIOp::create(b, begin, share), ids.rows);
+    sort.emit(begin, end);
     return success();
   }
 };

@@ -33,6 +33,12 @@ template <const char *text> static void emitGridControl(ImplicitLocOpBuilder &b)
 static constexpr char kLaunchDependents[] = "griddepcontrol.launch_dependents;";
 static constexpr char kWait[] = "griddepcontrol.wait;";
 
+static bool isProduct(kern::KernelOp kernel) {
+  kern::Hero hero = kernel.getHero();
+  return hero == kern::Hero::Matmul || hero == kern::Hero::GroupedMatmul ||
+         hero == kern::Hero::HeadMatmul;
+}
+
 /// Entry points around the lowered tile functions.
 static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
   if (failed(lowerToNvptx(*tiles.module, target.getChip())))
@@ -51,8 +57,12 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
     LLVM::LLVMFuncOp function =
         wrapKernel(kernel, target.getGrid(kernel.kernel), *tiles.module, intrinsics);
     Builder b(function.getContext());
-    Attribute threads = b.getStrArrayAttr({"nvvm.maxntid", std::to_string(kernel.launch.threads)});
-    function.setPassthroughAttr(b.getArrayAttr(threads));
+    SmallVector<Attribute> limits{
+        b.getStrArrayAttr({"nvvm.maxntid", std::to_string(kernel.launch.threads)})};
+    // Otherwise ptxas spills sums to make room for more blocks.
+    if (isProduct(kernel.kernel))
+      limits.push_back(b.getStrArrayAttr({"nvvm.minctasm", "1"}));
+    function.setPassthroughAttr(b.getArrayAttr(limits));
   }
   return llvm::Error::success();
 }

@@ -1,5 +1,8 @@
 // RUN: pack-kernels sm_90a %t --tokens 1 %s
 // RUN: moec verify %t/package.moeb
+// One block of a plain product on a multiprocessor is enough, so its sums are not spilled.
+// RUN: FileCheck %s --check-prefix=PTX < %t/kernels.ptx
+// PTX: .minnctapersm 1
 // Matrix products and attention at odd and at real sizes.
 kern.kernel @linear_100x130_f32_f32(%x: tensor<?x130xf32>, %w: tensor<100x130xf32>) -> tensor<?x100xf32>
     attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>], row_strides = array<i64: 130, 130, 100>} {
