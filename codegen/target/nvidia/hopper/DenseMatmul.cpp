@@ -58,8 +58,6 @@ double moec::hopper::estimateCost(const DenseTile &tile, const MatmulSize &size,
   double blocks = double(llvm::divideCeil(size.k, DenseProblem::kBlock));
   double finish = sums / 32768 * (tile.staged ? 1.2 : 2);
   double compute = turns * (blocks * std::max({own, shared, products}) + finish);
-  if (size.isGathered)
-    compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
   double weights = size.getActiveGroups() * double(size.n * size.columnWaves);
   double memory = 2 * (weights + double(size.m)) * size.k / 2.85e6;
   // Other tiles of rows find the weight in the second cache, or do not.
