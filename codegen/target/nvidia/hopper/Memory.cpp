@@ -18,7 +18,8 @@ static Value offset(Builder &b, Value pointer, LLVM::GEPArg bytes) {
 /// The value of a constant that fits a GEP's own operand.
 static std::optional<int32_t> getConstant(const Int &x) {
   llvm::APInt constant;
-  if (!matchPattern(x.value, m_ConstantInt(&constant)))
+  if (!matchPattern(x.value, m_ConstantInt(&constant)) ||
+      !constant.isSignedIntN(LLVM::kGEPConstantBitWidth))
     return std::nullopt;
   return static_cast<int32_t>(constant.getSExtValue());
 }
