@@ -3,6 +3,7 @@
 // fewer workers, reuse) ask it; those that only save traffic need not.
 #pragma once
 
+#include "dialects/kern/TargetModel.h"
 #include "passes/KernelCost.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

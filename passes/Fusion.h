@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dialects/kern/KernDialect.h"
+#include "dialects/kern/TargetModel.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"

@@ -1,6 +1,7 @@
 // What fuse-grouped-swiglu and fuse-matmul-swiglu share.
 #pragma once
 
+#include "dialects/kern/TargetModel.h"
 #include "passes/Fusion.h"
 
 namespace moec::passes {

@@ -1,5 +1,6 @@
 // Packs the weights of gated products so that a block of gates is followed by what it gates: a tile
 // that computes both then reads one run of rows. How long a block is, is the target's choice.
+#include "dialects/kern/TargetModel.h"
 #include "passes/Passes.h"
 #include "passes/Remarks.h"
 #include "passes/WeightUses.h"

@@ -601,7 +601,9 @@ def AssignSchedules : ModulePass<"assign-schedules"> {
   let summary = "take a schedule for each kernel from the target";
   let description = [{
     Asks `TargetModel::chooseSchedule` for every kernel that has none. A schedule that is there already,
-    from a group or from hand-written IR, stays when `TargetModel::checkSchedule` has nothing against it.
+    from a group or from hand-written IR, stays when `TargetModel::checkSchedule` has nothing against it. The module's
+    `kern.schedules` (`moec compile --schedules`) has schedules that were measured, each with the fingerprint of its kernel; they
+    go before the target's choice, and the attribute is removed. Each choice is an analysis remark.
 
     Requires the module's `kern.target`.
 
@@ -609,7 +611,7 @@ def AssignSchedules : ModulePass<"assign-schedules"> {
         kern.kernel @k(...) attributes {..., schedule = #kern.schedule<{row_tile = 1 : i64}>}
 
     Refuses a kernel for which the target has no schedule, and a schedule that the target cannot compute: it names
-    the size, its value and the values that there are.
+    the size, its value and the values that there are. Refuses measured schedules of kernels that are not there or differ.
   }];
 }
 

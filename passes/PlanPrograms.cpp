@@ -1,5 +1,6 @@
 // Turns each entry function into a program: offsets in one arena, weights, inputs and caches by
 // name, launches with their grids and costs. Where values live is planned first (ProgramPlan.h).
+#include "dialects/kern/TargetModel.h"
 #include "passes/ArenaPlan.h"
 #include "passes/KernelCost.h"
 #include "passes/Passes.h"

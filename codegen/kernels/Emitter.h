@@ -3,17 +3,14 @@
 #pragma once
 
 #include "codegen/kernels/TileFunction.h"
+#include "dialects/kern/TargetModel.h"
 
 #include <optional>
 #include <string>
 
 namespace moec::codegen {
 
-/// A schedule and what it is expected to cost, in any unit that compares within one kernel.
-struct Candidate {
-  kern::ScheduleAttr schedule;
-  double cost = 0;
-};
+using kern::Candidate;
 
 class KernelEmitter {
 public:

@@ -1,7 +1,6 @@
 // The kern dialect: groups, kernels, launches.
 #pragma once
 
-#include "dialects/kern/TargetModel.h"
 #include "dialects/moe/MoeDialect.h"
 
 #include "mlir/Interfaces/ControlFlowInterfaces.h"

@@ -1,8 +1,6 @@
 // The table of targets, kept by the kern dialect of a context.
 #include "dialects/kern/TargetModel.h"
 
-#include "dialects/kern/KernDialect.h"
-
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/SetVector.h"
@@ -27,6 +25,13 @@ int64_t TargetModel::getInterleaveBlock(GroupOp) const { return 0; }
 //===----------------------------------------------------------------------===//
 // Schedules
 //===----------------------------------------------------------------------===//
+
+ScheduleAttr TargetModel::chooseSchedule(KernelOp kernel) const {
+  llvm::SmallVector<Candidate> candidates = getCandidates(kernel);
+  auto cheaper = [](const Candidate &lhs, const Candidate &rhs) { return lhs.cost < rhs.cost; };
+  auto best = llvm::min_element(candidates, cheaper);
+  return best == candidates.end() ? ScheduleAttr() : best->schedule;
+}
 
 /// The value of a size as text, whatever attribute it is.
 static std::string getText(Attribute value) {

@@ -2,7 +2,7 @@
 // fused with what, and which schedules there are. Passes never see a chip.
 #pragma once
 
-#include "mlir/IR/Operation.h"
+#include "dialects/kern/KernDialect.h"
 
 #include <functional>
 #include <memory>
@@ -10,12 +10,6 @@
 #include <string>
 
 namespace moec::kern {
-class KernelOp;
-class GroupOp;
-class KernDialect;
-class GridAttr;
-class ScheduleAttr;
-enum class Hero : uint32_t;
 
 /// Rates of a target for the roofline, per second.
 struct TargetRates {
@@ -24,6 +18,12 @@ struct TargetRates {
   double secondsPerLaunch = 0;  // launch and barrier
   double workers = 1;           // tiles that run at once
   double rowFlopsPerSecond = 0; // of one worker, in row-wise ops on values in its cache
+};
+
+/// A schedule and what it is expected to cost, in any unit that compares within one kernel.
+struct Candidate {
+  ScheduleAttr schedule;
+  double cost = 0;
 };
 
 class TargetModel {
@@ -53,8 +53,11 @@ public:
   /// weight of `group`, a gated product; 0, the default: all gates first.
   virtual int64_t getInterleaveBlock(GroupOp group) const;
 
-  /// The schedule to use for a kernel, from the target's own candidates.
-  virtual ScheduleAttr chooseSchedule(KernelOp kernel) const = 0;
+  /// The schedules that the target considers for a kernel; empty when it cannot compute it.
+  virtual llvm::SmallVector<Candidate> getCandidates(KernelOp kernel) const = 0;
+
+  /// The cheapest candidate, the first among equals; null without candidates.
+  ScheduleAttr chooseSchedule(KernelOp kernel) const;
 
   /// Why the schedule that `kernel` carries cannot be computed ("size 'vector' = 7 ..."), or
   /// nothing when it can.

@@ -2,6 +2,7 @@
 #include "test/lib/TestPasses.h"
 
 #include "dialects/kern/KernDialect.h"
+#include "dialects/kern/TargetModel.h"
 
 using namespace mlir;
 using namespace moec;
@@ -37,15 +38,21 @@ public:
 
   int64_t getInterleaveBlock(kern::GroupOp) const override { return interleaveBlock; }
 
-  kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override {
+  SmallVector<kern::Candidate> getCandidates(kern::KernelOp kernel) const override {
     Builder builder(kernel.getContext());
-    return kern::ScheduleAttr::get(
-        kernel.getContext(),
-        builder.getDictionaryAttr(builder.getNamedAttr("row_tile", builder.getI64IntegerAttr(1))));
+    auto make = [&](int64_t rows) {
+      return kern::ScheduleAttr::get(kernel.getContext(),
+                                     builder.getDictionaryAttr(builder.getNamedAttr(
+                                         "row_tile", builder.getI64IntegerAttr(rows))));
+    };
+    return {{make(1), 1}, {make(2), 1.5}};
   }
 
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override {
-    return kern::refuseUnknownSchedule(*kernel.getSchedule(), chooseSchedule(kernel));
+    SmallVector<kern::ScheduleAttr> known;
+    for (const kern::Candidate &candidate : getCandidates(kernel))
+      known.push_back(candidate.schedule);
+    return kern::refuseUnknownSchedule(*kernel.getSchedule(), known);
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {

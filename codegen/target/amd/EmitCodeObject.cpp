@@ -45,8 +45,8 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const AmdTarget &target) {
   for (const GpuKernel &kernel : tiles.kernels) {
     unsigned threads = kernel.launch.threads;
     auto gridSize = [&](ImplicitLocOpBuilder &b) { return readGridSize(b, threads); };
-    KernelIntrinsics intrinsics{readBlockIndex, gridSize, LLVM::CConv::AMDGPU_KERNEL,
-                                emitGroupBarrier};
+    KernelIntrinsics intrinsics{readBlockIndex,   gridSize, LLVM::CConv::AMDGPU_KERNEL,
+                                emitGroupBarrier, {},       {}};
     intrinsics.bufferSpace = kGlobalSpace;
     intrinsics.hasSizedMemory = true;
     LLVM::LLVMFuncOp function =

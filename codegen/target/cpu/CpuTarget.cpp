@@ -37,13 +37,10 @@ int64_t CpuTarget::getInterleaveBlock(kern::GroupOp group) const {
   return block;
 }
 
-kern::ScheduleAttr CpuTarget::chooseSchedule(kern::KernelOp kernel) const {
-  const KernelEmitter *emitter = findHostEmitter(kernel.getHero());
-  if (!emitter)
-    return makeSchedule(kernel.getContext(), {});
-  SmallVector<Candidate> candidates = emitter->getCandidates(kernel, cpu.machine);
-  auto cheaper = [](const Candidate &lhs, const Candidate &rhs) { return lhs.cost < rhs.cost; };
-  return llvm::min_element(candidates, cheaper)->schedule;
+SmallVector<kern::Candidate> CpuTarget::getCandidates(kern::KernelOp kernel) const {
+  if (const KernelEmitter *emitter = findHostEmitter(kernel.getHero()))
+    return emitter->getCandidates(kernel, cpu.machine);
+  return {{makeSchedule(kernel.getContext(), {}), 0}};
 }
 
 std::optional<std::string> CpuTarget::checkSchedule(kern::KernelOp kernel) const {

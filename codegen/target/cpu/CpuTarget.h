@@ -20,7 +20,7 @@ public:
   std::optional<std::string> refuseRowEpilogue(kern::Hero hero, mlir::Operation *op,
                                                uint64_t rows) const override;
   int64_t getInterleaveBlock(kern::GroupOp group) const override;
-  kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override;
+  llvm::SmallVector<kern::Candidate> getCandidates(kern::KernelOp kernel) const override;
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
 

@@ -15,7 +15,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -53,15 +52,6 @@ SmallVector<Candidate> GpuTarget::getCandidates(kern::KernelOp kernel) const {
   if (const KernelEmitter *emitter = findEmitter(kernel))
     return emitter->getCandidates(kernel, machine);
   return {{makeSchedule(kernel.getContext(), {}), 0}};
-}
-
-kern::ScheduleAttr GpuTarget::chooseSchedule(kern::KernelOp kernel) const {
-  SmallVector<Candidate> candidates = getCandidates(kernel);
-  if (candidates.empty())
-    llvm::report_fatal_error("no schedule for kernel '" + llvm::Twine(kernel.getSymName()) +
-                             "', which its family accepts");
-  auto cheaper = [](const Candidate &lhs, const Candidate &rhs) { return lhs.cost < rhs.cost; };
-  return llvm::min_element(candidates, cheaper)->schedule;
 }
 
 std::optional<std::string> GpuTarget::checkSchedule(kern::KernelOp kernel) const {

@@ -20,9 +20,7 @@ public:
   mlir::Type getActivationType(mlir::MLIRContext *context) const override;
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
-  kern::ScheduleAttr chooseSchedule(kern::KernelOp kernel) const override;
-  /// Every schedule that is considered for a kernel, at least one, with its estimated cost.
-  llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const;
+  llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const override;
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
 

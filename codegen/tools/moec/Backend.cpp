@@ -3,6 +3,7 @@
 #include "codegen/target/amd/EmitCodeObject.h"
 #include "codegen/target/cpu/EmitImage.h"
 #include "codegen/target/nvidia/EmitKernels.h"
+#include "codegen/target/nvidia/cases/TuneCase.h"
 #include "frontend/Errors.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -14,6 +15,11 @@ using namespace moec;
 using frontend::makeError;
 
 Backend::~Backend() = default;
+
+Expected<std::vector<uint8_t>> Backend::packCandidates(StringRef, kern::BoundsAttr) const {
+  return makeError("kernels for target '{0}' cannot be measured one by one; those for NVIDIA can",
+                   getModel().getName());
+}
 
 static std::vector<uint8_t> toBytes(StringRef text) {
   return {text.bytes_begin(), text.bytes_end()};
@@ -99,11 +105,16 @@ public:
                                                      : codegen::NvidiaStage::Ptx);
   }
 
+  /// The kernels of the oldest chip take any buffers and use nothing of newer ones.
+  Expected<std::vector<uint8_t>> packCandidates(StringRef kernel,
+                                                kern::BoundsAttr bounds) const override {
+    return cases::packCandidates({kernel.str(), bounds}, target.getName().str(),
+                                 codegen::getChips().front().name.str(), getProgram());
+  }
+
   Expected<bundle::KernelCode> emitCode(mlir::ModuleOp module) const override {
-    std::optional<StringRef> program;
-    if (assembler)
-      program = *assembler;
-    else
+    std::optional<StringRef> program = getProgram();
+    if (!program)
       errs() << "note: no ptxas found (PATH, CUDA_HOME, --ptxas): the bundle has PTX only, which "
                 "the driver compiles when it is loaded\n";
     auto image = codegen::emitKernels(module, target, program);
@@ -127,6 +138,10 @@ public:
   }
 
 private:
+  std::optional<StringRef> getProgram() const {
+    return assembler ? std::optional<StringRef>(*assembler) : std::nullopt;
+  }
+
   codegen::NvidiaTarget target;
   std::optional<std::string> assembler;
 };

@@ -23,6 +23,12 @@ public:
   virtual llvm::Expected<std::string> emitText(mlir::ModuleOp module,
                                                llvm::StringRef stage) const = 0;
 
+  /// Every schedule of a kernel as a package for moec-kernel-test: a case each, named as the
+  /// schedule is printed, that of the kernel's text first. `bounds` are the largest sizes that it
+  /// is launched with. Empty when there is no choice; fails for targets that cannot be measured so.
+  virtual llvm::Expected<std::vector<uint8_t>> packCandidates(llvm::StringRef kernel,
+                                                              kern::BoundsAttr bounds) const;
+
   /// What emitText can print: "llvm", "asm", ...
   virtual llvm::ArrayRef<llvm::StringLiteral> getStages() const = 0;
 };

@@ -10,6 +10,7 @@ void addCompile(CLI::App &app, int &exitCode);
 void addInterpret(CLI::App &app, int &exitCode);
 void addList(CLI::App &app, int &exitCode);
 void addInspect(CLI::App &app, int &exitCode);
+void addTune(CLI::App &app, int &exitCode);
 void addVerify(CLI::App &app, int &exitCode);
 
 } // namespace moec

@@ -27,8 +27,6 @@ static Error refuseUnsupported(const CompileOptions &options) {
     return makeError("--scheme {0} is not supported yet; weights keep the checkpoint's scheme "
                      "(--scheme keep)",
                      options.scheme);
-  if (!options.schedules.empty())
-    return makeError("--schedules is not supported yet; schedules are chosen by the target");
   if (options.kvCache == "fp8")
     return makeError("--kv-cache fp8 is not supported yet; supported: f32, bf16");
   if (options.output.empty() == options.emit.empty())
@@ -52,7 +50,6 @@ static void addUnsupported(CLI::App &command, CompileOptions &options) {
   command.add_option("--pp", options.pipelineParallel, "ranks that share the layers (only 1)");
   command.add_option("--rank", options.rank, "the rank to compile (only 0)");
   command.add_option("--scheme", options.scheme, "how weights are stored (only keep)");
-  command.add_option("--schedules", options.schedules, "a file of schedules (not yet)");
 }
 
 void moec::addCompile(CLI::App &app, int &exitCode) {
@@ -96,6 +93,8 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
                   "fusions to leave out, separated by commas (moec list --fusions)")
       ->delimiter(',')
       ->allow_extra_args(false);
+  command.add_option("--schedules", options->schedules,
+                     "measured schedules (moec tune); other kernels get the target's choice");
   command
       .add_flag("--remarks{table}", options->remarks,
                 "say what was fused, and why not: a table, or --remarks=json")

@@ -2,10 +2,12 @@
 
 #include "codegen/tools/moec/Diagnostics.h"
 #include "codegen/tools/moec/RemarkTable.h"
+#include "codegen/tools/moec/ScheduleFile.h"
 #include "codegen/tools/moec/Stage.h"
 #include "frontend/Errors.h"
 #include "passes/Passes.h"
 #include "passes/RowClasses.h"
+#include "passes/Schedules.h"
 
 #include "mlir/Pass/PassRegistry.h"
 #include "llvm/ADT/StringExtras.h"
@@ -73,6 +75,17 @@ Error Driver::setLimits() {
   if (ArrayRef<int64_t> classes = backend->getRowClasses(); !classes.empty())
     (*module)->setAttr(passes::kRowClassesAttr,
                        mlir::DenseI64ArrayAttr::get(&this->context, classes));
+  return Error::success();
+}
+
+/// Leaves what was measured to assign-schedules.
+Error Driver::readSchedules() {
+  if (options.schedules.empty())
+    return Error::success();
+  auto file = readScheduleFile(options.schedules, options.target);
+  if (!file)
+    return file.takeError();
+  (*module)->setAttr(passes::kSchedulesAttr, makeAttribute(*file, &context));
   return Error::success();
 }
 
@@ -184,6 +197,8 @@ Error Driver::run() {
   if (Error error = importModel())
     return error;
   if (Error error = setLimits())
+    return error;
+  if (Error error = readSchedules())
     return error;
   if (Error error = runPasses())
     return error;

@@ -40,6 +40,7 @@ private:
   llvm::Error openModel();
   llvm::Error importModel();
   llvm::Error setLimits();
+  llvm::Error readSchedules();
   llvm::Error buildPipeline();
   llvm::Error runPasses();
   void printRemarks() const;

@@ -13,6 +13,7 @@ static int run(int argc, char **argv) {
   moec::addList(app, exitCode);
   moec::addInspect(app, exitCode);
   moec::addInterpret(app, exitCode);
+  moec::addTune(app, exitCode);
   moec::addVerify(app, exitCode);
   CLI11_PARSE(app, argc, argv);
   return exitCode;

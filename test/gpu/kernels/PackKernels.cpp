@@ -1,10 +1,9 @@
 // Packs kernels with inputs and expected results, to be run where there is a GPU and no compiler.
 // See README.md.
-#include "codegen/target/nvidia/EmitKernels.h"
+#include "codegen/target/nvidia/cases/DeviceCase.h"
+#include "codegen/target/nvidia/cases/KernelSet.h"
 #include "dialects/plan/PlanDialect.h"
-#include "passes/KernelCost.h"
 #include "test/codegen/KernelHarness.h"
-#include "test/gpu/kernels/Package.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -18,6 +17,7 @@
 #include <iostream>
 
 using namespace moec;
+using namespace moec::cases;
 using namespace moec::test;
 
 namespace {
@@ -30,19 +30,6 @@ struct Options {
   std::vector<std::string> files;
 };
 
-std::string print(mlir::Operation *op) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  op->print(stream, mlir::OpPrintingFlags().useLocalScope());
-  return text;
-}
-
-template <typename T> std::string toText(T typeOrAttribute) {
-  std::string text;
-  llvm::raw_string_ostream(text) << typeOrAttribute;
-  return text;
-}
-
 //===----------------------------------------------------------------------===//
 // Schedules and costs
 //===----------------------------------------------------------------------===//
@@ -54,28 +41,12 @@ struct Scheduled {
   uint64_t bytes = 0, flops = 0;
 };
 
-/// A function that launches `kernel` at these bounds, which the target's choice of a schedule and
-/// the costs are for.
-mlir::func::FuncOp addCaller(kern::KernelOp kernel, kern::BoundsAttr bounds) {
-  mlir::OpBuilder b(kernel.getContext());
-  b.setInsertionPointAfter(kernel);
-  auto type = b.getFunctionType(kernel.getArgumentTypes(), kernel.getResultTypes());
-  auto caller = mlir::func::FuncOp::create(b, kernel.getLoc(), "caller", type);
-  caller->setAttr("kern.bounds", bounds);
-  b.setInsertionPointToStart(caller.addEntryBlock());
-  auto launch =
-      kern::LaunchOp::create(b, kernel.getLoc(), kernel.getResultTypes(), kernel.getSymName(),
-                             caller.getArguments(), mlir::StringAttr());
-  mlir::func::ReturnOp::create(b, kernel.getLoc(), launch.getResults());
-  return caller;
-}
-
 /// The kernel without a schedule, which is some target's own.
 std::string dropSchedule(const std::string &text, mlir::MLIRContext &mlir) {
   auto module = parseModule(text, mlir);
   kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
   kernel.removeScheduleAttr();
-  return print(kernel);
+  return toText(kernel.getOperation());
 }
 
 /// `text` with the schedule that the target chooses for these sizes, or with each that it could.
@@ -89,25 +60,23 @@ std::vector<Scheduled> schedule(const std::string &text, const std::string &targ
   mlir::func::FuncOp caller = addCaller(kernel, bounds);
   const kern::TargetModel *target = kern::getTarget(*module);
   llvm::SmallVector<kern::ScheduleAttr> schedules;
-  auto *gpu = dynamic_cast<const codegen::GpuTarget *>(target);
   if (kernel.getSchedule())
     schedules.push_back(*kernel.getSchedule());
-  else if (!every || !gpu)
+  else if (!every)
     schedules.push_back(target->chooseSchedule(kernel));
   else
-    for (const codegen::Candidate &candidate : gpu->getCandidates(kernel))
+    for (const kern::Candidate &candidate : target->getCandidates(kernel))
       schedules.push_back(candidate.schedule);
   Scheduled made;
-  if (auto cost = passes::getKernelCost(kernel, bounds); succeeded(cost)) {
-    made.bytes = cost->bytes + cost->contextBytes * uint64_t(context) * uint64_t(dims[2]);
-    made.flops = cost->flops;
-  }
+  CaseCost cost = getCost(kernel, bounds);
+  made.bytes = cost.bytes;
+  made.flops = cost.flops;
   caller.erase();
   std::vector<Scheduled> all;
   for (kern::ScheduleAttr schedule : schedules) {
     kernel.setScheduleAttr(schedule);
-    made.text = print(kernel);
-    made.name = every ? " " + toText(schedule) : "";
+    made.text = toText(kernel.getOperation());
+    made.name = every ? " " + toText(mlir::Attribute(schedule)) : "";
     all.push_back(made);
   }
   return all;
@@ -117,70 +86,10 @@ std::vector<Scheduled> schedule(const std::string &text, const std::string &targ
 // Cases
 //===----------------------------------------------------------------------===//
 
-/// What quantizes may be a step off where the interpreter, in double, rounds otherwise.
-double getTolerance(kern::KernelOp kernel, mlir::Type element) {
-  bool quantizes = false, multiplies = false, multipliesFp8 = false;
-  auto isQuantized = [](mlir::Value value) { return llvm::isa<moe::QTensorType>(value.getType()); };
-  kernel.walk([&](moe::QuantizeOp) { quantizes = true; });
-  kernel.walk([&](mlir::Operation *op) {
-    multiplies |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp, moe::HeadLinearOp,
-                            moe::LatentAttentionOp, moe::MlaAttentionOp, moe::AttentionOp>(op);
-    multipliesFp8 |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp>(op) &&
-                     isQuantized(op->getOperand(0)) && isQuantized(op->getOperand(1));
-  });
-  // Families of matrix instructions round probabilities to the queries' bf16.
-  bool attendsInBFloat16 = false;
-  kernel.walk([&](moe::LatentAttentionOp op) {
-    auto query = llvm::cast<mlir::RankedTensorType>(op.getQ().getType());
-    attendsInBFloat16 |= query.getElementType().isBF16();
-  });
-  // Keys and values are rounded to bf16 where a family expands latents, and so is what comes of
-  // them.
-  bool expandsInBFloat16 = false;
-  kernel.walk([&](moe::MlaAttentionOp op) {
-    auto query = llvm::cast<mlir::RankedTensorType>(op.getQ().getType());
-    expandsInBFloat16 |= query.getElementType().isBF16();
-  });
-  if (expandsInBFloat16)
-    return 4e-3;
-  if (element.isBF16() || attendsInBFloat16)
-    return 3e-3;
-  if (quantizes && llvm::isa<mlir::Float8E4M3FNType>(element))
-    return 4e-3;
-  // Tensor cores add products of E4M3 with fewer bits than f32 has.
-  return multipliesFp8 ? 5e-4 : multiplies ? 1e-5 : 2e-6;
-}
-
-/// The deviation of numbers that make sense for a slot; scales are small, codes use E4M3's range.
-float getFill(const SlotMemory &slot, bool isScale) {
-  mlir::Type element = slot.type.getElementType();
-  if (llvm::isa<mlir::Float8E4M3FNType>(element))
-    return 60;
-  return isScale ? 1e-2f : 1;
-}
-
-rt::fb::Grid toGrid(kern::GridAttr grid) {
-  uint64_t cap = grid.getCap() ? grid.getCap() : std::numeric_limits<uint64_t>::max();
-  return rt::fb::Grid(rt::fb::Dim(grid.getDim()), grid.getMultiplier(), grid.getDivisor(), cap,
-                      grid.getFactor());
-}
-
-/// Slots with their contents: random and interpreted, or, for a reference kernel on the device,
-/// only integers and tables.
-std::vector<PackageSlot> makeSlots(KernelHarness &harness, bool onDevice) {
-  std::map<unsigned, SlotMemory> expected;
-  if (!onDevice)
-    expected = harness.interpretSlots();
+/// Slots with their contents: random and interpreted.
+std::vector<PackageSlot> makeInterpretedSlots(KernelHarness &harness) {
+  std::map<unsigned, SlotMemory> expected = harness.interpretSlots();
   std::vector<PackageSlot> made;
-  llvm::SmallVector<codegen::Slot> slots = codegen::getSlots(harness.getKernel());
-  auto isTable = [&](unsigned value) {
-    bool table = false;
-    harness.getKernel().walk([&](moe::RopeOp rope) {
-      auto argument = llvm::dyn_cast_or_null<mlir::BlockArgument>(rope.getTable());
-      table |= argument && argument.getArgNumber() == value;
-    });
-    return table;
-  };
   for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
     PackageSlot &slot = made.emplace_back();
     mlir::Type element = memory.type.getElementType();
@@ -189,11 +98,7 @@ std::vector<PackageSlot> makeSlots(KernelHarness &harness, bool onDevice) {
     slot.isCounters = harness.isCounters(i);
     slot.isWritten = harness.isWritten(i);
     slot.tolerance = getTolerance(harness.getKernel(), element);
-    bool isScale = i > 0 && slots[i - 1].value == slots[i].value;
-    if (harness.isOutput(i)) {
-    } else if (onDevice && element.isFloat() && !isTable(slots[i].value))
-      slot.fill = getFill(memory, isScale);
-    else
+    if (!harness.isOutput(i))
       slot.input = memory.bytes().vec();
     if (auto found = expected.find(i); found != expected.end())
       slot.expected = found->second.bytes().vec();
@@ -201,47 +106,11 @@ std::vector<PackageSlot> makeSlots(KernelHarness &harness, bool onDevice) {
   return made;
 }
 
-/// Kernels of one target, each once.
-class KernelSet {
-public:
-  KernelSet(std::string target, std::string prefix, mlir::MLIRContext &context)
-      : target(std::move(target)), prefix(std::move(prefix)), context(context),
-        module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))) {}
-
-  /// The symbol of the kernel of this text.
-  std::string add(const std::string &text) {
-    auto [found, isNew] = symbols.try_emplace(text, prefix + std::to_string(symbols.size()));
-    if (isNew) {
-      auto parsed = parseModule(text, context);
-      kern::KernelOp kernel = *parsed->getOps<kern::KernelOp>().begin();
-      kernel.setSymName(found->second);
-      kernel->moveBefore(module->getBody(), module->getBody()->end());
-    }
-    return found->second;
-  }
-
-  codegen::NvidiaImage emit(bool assembled) {
-    if (symbols.empty())
-      return {};
-    auto chip = llvm::cantFail(codegen::findChip(target));
-    auto assembler = llvm::cantFail(codegen::findAssembler(""));
-    std::optional<llvm::StringRef> program;
-    if (assembler && assembled)
-      program = *assembler;
-    auto image = codegen::emitKernels(*module, codegen::NvidiaTarget(*chip), program);
-    if (!image)
-      throw std::runtime_error(llvm::toString(image.takeError()));
-    return std::move(*image);
-  }
-
-  const std::string target;
-
-private:
-  std::string prefix;
-  mlir::MLIRContext &context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  std::map<std::string, std::string> symbols; // by text
-};
+template <typename T> T orThrow(llvm::Expected<T> made) {
+  if (!made)
+    throw std::runtime_error(llvm::toString(made.takeError()));
+  return std::move(*made);
+}
 
 class Packer {
 public:
@@ -274,23 +143,20 @@ void Packer::addFile(const std::string &path) {
   for (auto kernel : module->getOps<kern::KernelOp>())
     if (kernel.getSymName().contains(options.filter))
       for (int64_t tokens : options.tokens)
-        addCase(llvm::sys::path::stem(path), print(kernel), tokens);
+        addCase(llvm::sys::path::stem(path), toText(kernel.getOperation()), tokens);
 }
 
 /// `text` is a scheduled kernel.
 PackageLaunch Packer::addLaunch(KernelSet &set, const std::string &text) {
   auto module = parseModule(text, *context);
-  (*module)->setAttr(kern::kTargetAttr, mlir::StringAttr::get(context.get(), set.target));
-  kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
-  return {set.add(text), toGrid(kern::getTarget(*module)->getGrid(kernel))};
+  return set.add(*module->getOps<kern::KernelOp>().begin());
 }
 
 void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t tokens) {
   reference::InputDims dims{.tokens = tokens,
                             .sequences = options.sequences,
                             .outputRows = 1,
-                            .earlierTokens = options.earlierTokens,
-                            .shapesOnly = !options.against.empty()};
+                            .earlierTokens = options.earlierTokens};
   int64_t sequences = std::min(options.sequences, tokens);
   int64_t context = options.earlierTokens + llvm::divideCeil(tokens, sequences);
   std::array<int64_t, 5> sizes{1, tokens, sequences, 1, 1};
@@ -302,13 +168,20 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
                                           .text);
   for (const Scheduled &scheduled :
        schedule(text, options.target, sizes, context, options.candidates, *this->context)) {
-    KernelHarness harness(scheduled.text, dims, options.target, tokens);
+    auto module = parseModule(scheduled.text, *this->context);
+    kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
     PackageCase &made = cases.emplace_back();
     made.name =
-        (file + "/" + harness.getKernel().getSymName() + " " + llvm::Twine(tokens) + scheduled.name)
-            .str();
-    made.dims = harness.getDims();
-    made.slots = makeSlots(harness, dims.shapesOnly);
+        (file + "/" + kernel.getSymName() + " " + llvm::Twine(tokens) + scheduled.name).str();
+    if (options.against.empty()) {
+      KernelHarness harness(scheduled.text, dims, options.target, tokens);
+      made.slots = makeInterpretedSlots(harness);
+      made.dims = harness.getDims();
+    } else {
+      DeviceCase device = orThrow(makeDeviceCase(kernel, dims));
+      made.slots = std::move(device.slots);
+      made.dims = device.dims;
+    }
     made.launch = addLaunch(kernels, scheduled.text);
     made.reference = reference;
     made.bytes = scheduled.bytes;
@@ -333,8 +206,12 @@ void Packer::writeFile(llvm::StringRef name, llvm::StringRef text) {
 
 void Packer::finish() {
   llvm::sys::fs::create_directories(options.folder);
-  codegen::NvidiaImage image = kernels.emit(/*assembled=*/true);
-  codegen::NvidiaImage reference = references.emit(/*assembled=*/false);
+  auto assembler = orThrow(codegen::findAssembler(""));
+  std::optional<llvm::StringRef> program;
+  if (assembler)
+    program = *assembler;
+  codegen::NvidiaImage image = orThrow(kernels.emit(program));
+  codegen::NvidiaImage reference = orThrow(references.emit(std::nullopt));
   for (const codegen::NvidiaKernel &kernel : image.kernels)
     std::cout << kernel.symbol << ": " << kernel.report.registers << " registers, "
               << kernel.report.spillBytes << " bytes spilled, " << kernel.launch.sharedBytes

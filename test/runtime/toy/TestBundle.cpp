@@ -1,17 +1,14 @@
 #include "test/runtime/toy/TestBundle.h"
 
 #include "runtime/bundle/Format.h"
-#include "runtime/bundle/SchemaHash.h"
 
 #include <atomic>
-#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <unistd.h>
-#include <xxhash.h>
 
 namespace moec::rt::test {
 namespace {
@@ -123,8 +120,6 @@ std::unique_ptr<fb::TensorMapT> tensorMap(uint32_t slot, std::vector<fb::Extent>
   map->l2_promotion = 128;
   return map;
 }
-
-uint64_t pageUp(uint64_t bytes) { return (bytes + kPageSize - 1) / kPageSize * kPageSize; }
 
 } // namespace
 
@@ -242,43 +237,6 @@ BundleParts cudaToyParts(ToyWeights kind, const std::string &arch, Bytes cubin, 
       tensorMap(1, {constant(TOY_WIDTH), constant(TOY_VOCAB)}, {8, 64}));
   m.kernels[1]->tensor_maps.push_back(tensorMap(4, {constant(TOY_WIDTH), constant(0)}, {8, 4}));
   return parts;
-}
-
-Bytes assemble(BundleParts parts, const std::function<void(fb::ManifestT &)> &edit) {
-  Bytes file(kPageSize);
-  for (const Bytes &segment : parts.segments) {
-    parts.manifest.segments.emplace_back(file.size(), segment.size(),
-                                         XXH3_64bits(segment.data(), segment.size()));
-    file.insert(file.end(), segment.begin(), segment.end());
-    file.resize(pageUp(file.size()));
-  }
-  if (edit)
-    edit(parts.manifest);
-  flatbuffers::FlatBufferBuilder builder;
-  fb::FinishManifestBuffer(builder, fb::Manifest::Pack(builder, &parts.manifest));
-  BundleHeader header{};
-  std::memcpy(header.magic, kBundleMagic, sizeof header.magic);
-  header.version = kBundleVersion;
-  std::memcpy(header.schemaHash, kSchemaHash, sizeof header.schemaHash);
-  header.manifestOffset = file.size();
-  header.manifestBytes = builder.GetSize();
-  file.insert(file.end(), builder.GetBufferPointer(),
-              builder.GetBufferPointer() + builder.GetSize());
-  header.fileBytes = file.size();
-  std::memcpy(file.data(), &header, sizeof header);
-  reseal(file);
-  return file;
-}
-
-void reseal(Bytes &file) {
-  BundleHeader header;
-  std::memcpy(&header, file.data(), sizeof header);
-  if (header.manifestOffset <= file.size() &&
-      header.manifestBytes <= file.size() - header.manifestOffset)
-    header.manifestChecksum =
-        XXH3_64bits(file.data() + header.manifestOffset, header.manifestBytes);
-  header.headerChecksum = XXH3_64bits(&header, offsetof(BundleHeader, headerChecksum));
-  std::memcpy(file.data(), &header, sizeof header);
 }
 
 void writeFile(const std::string &path, std::span<const uint8_t> bytes) {

@@ -1,11 +1,10 @@
 // Makes small bundles by hand: a toy model that runs, and any damaged variant.
 #pragma once
 
-#include "runtime/bundle/Bundle_generated.h"
+#include "runtime/bundle/Assemble.h"
 #include "test/runtime/toy/ToyShape.h"
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,11 +13,9 @@ namespace moec::rt::test {
 
 using Bytes = std::vector<uint8_t>;
 
-/// A manifest and the bytes of its segments, in order.
-struct BundleParts {
-  fb::ManifestT manifest;
-  std::vector<Bytes> segments;
-};
+using rt::assemble;
+using rt::BundleParts;
+using rt::reseal;
 
 enum class ToyWeights { Present, Synthetic, None };
 
@@ -38,13 +35,6 @@ BundleParts cudaToyParts(ToyWeights weights = ToyWeights::Present,
 /// [2, TOY_VOCAB], "some" (5 of them) and "indices" (which), and the text file
 /// cases.json.
 void addCases(BundleParts &parts, const std::string &casesJson);
-
-/// Lays the file out as Format.h says. Segment offsets, sizes and checksums
-/// are filled in; `edit` may spoil them before the manifest is serialised.
-Bytes assemble(BundleParts parts, const std::function<void(fb::ManifestT &)> &edit = {});
-
-/// Makes both checksums right again after the bytes were edited.
-void reseal(Bytes &file);
 
 /// The toy model's weights as `ToyWeights::Present` stores them.
 std::vector<float> toyEmbedding();

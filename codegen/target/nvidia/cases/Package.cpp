@@ -1,7 +1,7 @@
 // What a kernel only reads is a weight; what it writes lies in the arena, a case's own program.
-#include "test/gpu/kernels/Package.h"
+#include "codegen/target/nvidia/cases/Package.h"
 
-#include "test/runtime/toy/TestBundle.h"
+#include "runtime/bundle/Assemble.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -12,7 +12,7 @@
 #include <stdexcept>
 
 using namespace moec;
-using namespace moec::test;
+using namespace moec::cases;
 namespace fb = moec::rt::fb;
 namespace json = llvm::json;
 
@@ -64,7 +64,7 @@ private:
                   uint64_t arenaBytes, std::vector<fb::Arg> args);
   void addEntry(const std::string &name, std::unique_ptr<fb::ProgramT> program);
 
-  rt::test::BundleParts parts;
+  rt::BundleParts parts;
   fb::ManifestT &manifest = parts.manifest;
   llvm::StringMap<uint32_t> kernels; // index by symbol
   json::Array cases;
@@ -269,13 +269,13 @@ std::vector<uint8_t> Package::finish() {
   auto &file = manifest.files.emplace_back(std::make_unique<fb::TextFileT>());
   file->name = "cases.json";
   llvm::raw_string_ostream(file->text) << json::Value(std::move(cases));
-  return rt::test::assemble(std::move(parts));
+  return rt::assemble(std::move(parts));
 }
 
-std::vector<uint8_t> moec::test::makePackage(const codegen::NvidiaImage &image,
-                                             const codegen::NvidiaImage &reference,
-                                             const std::string &arch,
-                                             const std::vector<PackageCase> &cases) {
+std::vector<uint8_t> moec::cases::makePackage(const codegen::NvidiaImage &image,
+                                              const codegen::NvidiaImage &reference,
+                                              const std::string &arch,
+                                              const std::vector<PackageCase> &cases) {
   Package package(arch);
   package.addCode(image);
   if (!reference.kernels.empty())

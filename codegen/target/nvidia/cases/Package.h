@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace moec::test {
+namespace moec::cases {
 
 /// A buffer of a case. Contiguous where it is written.
 struct PackageSlot {
@@ -42,4 +42,4 @@ std::vector<uint8_t> makePackage(const codegen::NvidiaImage &image,
                                  const codegen::NvidiaImage &reference, const std::string &arch,
                                  const std::vector<PackageCase> &cases);
 
-} // namespace moec::test
+} // namespace moec::cases

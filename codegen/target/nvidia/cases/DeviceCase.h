@@ -1,0 +1,43 @@
+// A scheduled kernel as a case for the device: what it takes, and how exact it must be.
+#pragma once
+
+#include "codegen/target/nvidia/cases/Package.h"
+#include "dialects/reference/RandomInputs.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace moec::cases {
+
+/// Relative L2 error that a result of this element type may have.
+double getTolerance(kern::KernelOp kernel, mlir::Type element);
+
+/// The deviation of numbers that make sense for a buffer of this element type: scales are small,
+/// codes use E4M3's range.
+float getFill(mlir::Type element, bool isScale);
+
+rt::fb::Grid toGrid(kern::GridAttr grid);
+
+/// A type or an attribute as it is printed.
+std::string toText(mlir::Type type);
+std::string toText(mlir::Attribute attribute);
+std::string toText(mlir::Operation *op);
+
+/// Buffers and run-time sizes of a kernel whose inputs the device fills; integers and rope tables,
+/// which must make sense together, have contents.
+struct DeviceCase {
+  std::vector<PackageSlot> slots;
+  std::array<int64_t, 5> dims;
+};
+llvm::Expected<DeviceCase> makeDeviceCase(kern::KernelOp kernel, reference::InputDims dims);
+
+/// A function that launches `kernel` at these bounds, which the target's choice of a schedule and
+/// the costs are for.
+mlir::func::FuncOp addCaller(kern::KernelOp kernel, kern::BoundsAttr bounds);
+
+/// What the kernel must move and compute at these bounds.
+struct CaseCost {
+  uint64_t bytes = 0, flops = 0;
+};
+CaseCost getCost(kern::KernelOp kernel, kern::BoundsAttr bounds);
+
+} // namespace moec::cases
