@@ -19,8 +19,6 @@ using moec::hopper::MatmulSize;
 // A schedule with `tokens` is one of the ring's.
 static constexpr llvm::StringLiteral kTokens = "tokens";
 static constexpr size_t kMostCandidates = 8; // of either form
-// Rows that a kernel is laid out for when no program says how many there are.
-static constexpr int64_t kManyRows = 4096;
 // What interleaved gates must be a multiple of, so that some tile fits into a run of them.
 static constexpr int64_t kLeastColumns = 64;
 
@@ -114,7 +112,7 @@ static MatmulSize getSize(kern::KernelOp kernel, const DenseKernel &dense) {
   const EpilogueSpec &spec = dense.epilogue;
   bool isPlain = !spec.quantized && spec.stores.size() == 1 &&
                  spec.stores[0].element == EpilogueSpec::Element::BFloat16;
-  return {.m = hopper::getMostRows(kernel, kManyRows),
+  return {.m = hopper::getMostRows(kernel, hopper::kManyRows),
           .n = dense.problem.columns,
           .k = dense.problem.k,
           .columnWaves = spec.gated ? 2 : 1,

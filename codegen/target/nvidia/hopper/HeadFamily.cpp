@@ -14,8 +14,6 @@ using moec::hopper::HeadTile;
 using Refusal = std::optional<std::string>;
 
 static constexpr size_t kMostCandidates = 6;
-// Rows that a kernel is laid out for when no program says how many there are.
-static constexpr int64_t kManyRows = 4096;
 
 static HeadTile getHeadTile(kern::ScheduleAttr schedule) {
   return {schedule.get("tokens"), schedule.get("columns")};
@@ -126,7 +124,7 @@ public:
     HeadKernel head = readAccepted(kernel);
     SmallVector<Candidate> candidates;
     for (const HeadTile &tile :
-         hopper::getHeadTiles(head.problem, hopper::getMostRows(kernel, kManyRows))) {
+         hopper::getHeadTiles(head.problem, hopper::getMostRows(kernel, hopper::kManyRows))) {
       if (candidates.size() == kMostCandidates)
         break;
       kern::ScheduleAttr schedule =

@@ -16,8 +16,6 @@ using moec::hopper::StreamingTile;
 // What a schedule without `k_warps` belongs to is the compute-bound form.
 static constexpr llvm::StringLiteral kStreaming = "k_warps";
 static constexpr size_t kMostCandidates = 8; // of either form
-// Rows that a kernel is laid out for when no program says how many there are.
-static constexpr int64_t kManyRows = 4096;
 
 static kern::ScheduleAttr makeSchedule(MLIRContext *context, const MatmulTile &tile) {
   return codegen::makeSchedule(context, {{"rows", tile.rows},
@@ -87,7 +85,7 @@ public:
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     MatmulKernel read = readKernel(kernel);
-    hopper::MatmulSize size{.m = hopper::getMostRows(kernel, kManyRows),
+    hopper::MatmulSize size{.m = hopper::getMostRows(kernel, hopper::kManyRows),
                             .n = read.problem.columns,
                             .k = read.problem.k,
                             .columnWaves = read.epilogue.gated ? 2 : 1,

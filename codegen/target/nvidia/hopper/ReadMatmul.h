@@ -24,6 +24,9 @@ struct MatmulKernel {
 /// or says why it is not such a kernel.
 std::optional<std::string> readMatmul(kern::KernelOp kernel, MatmulKernel &into);
 
+/// Rows that a product is laid out for when no program says how many there are.
+constexpr int64_t kManyRows = 4096;
+
 /// The most rows of `kernel`'s results in the programs that launch it; `otherwise` when none says.
 int64_t getMostRows(kern::KernelOp kernel, int64_t otherwise);
 
