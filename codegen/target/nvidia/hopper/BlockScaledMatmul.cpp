@@ -14,7 +14,8 @@ using namespace moec::hopper;
 
 // x's scales come in boxes of as many blocks of K as 16 bytes hold.
 static constexpr int64_t kScaleBlocks = 4;
-// Blocks of K that are prefetched while the launch before runs.
+// Blocks of K whose weights are asked for while the launch before runs; the copy engine serves x
+// behind them.
 static constexpr int64_t kPrefetched = 16;
 
 std::optional<std::string> BlockScaledProblem::refuse() const {
@@ -60,6 +61,7 @@ public:
 private:
   void addMaps();
   void start();
+  bool sharesBandwidth() const { return tile.rows == 64 && tile.split == 1; }
   void shareBandwidth();
   void waitForLaunch() const;
   Int getWeightRow(const Int &column, int64_t wave) const;
@@ -69,11 +71,14 @@ private:
                 llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body);
 
   void produce();
-  void prefetchWeights();
+  int64_t countEarly() const;
+  void bringEarly();
   Values bringBlock(const TilePlace &place, const RowGather *gather, const Int &block,
                     mlir::ValueRange positions);
   void bringOperands(const MbarrierRing::Position &position, const TilePlace &place,
                      const RowGather *gather, const Int &block);
+  void bringWeights(const MbarrierRing::Position &position, const TilePlace &place,
+                    const Int &block);
   void bringScales(const MbarrierRing::Position &position, const TilePlace &place,
                    const RowGather *gather, const Int &block);
 
@@ -175,7 +180,7 @@ void Kernel::start() {
   if (frame.getShape().earlyLaunch)
     launchDependents(b);
   numTiles = order.countTiles();
-  if (tile.rows == 64 && tile.split == 1)
+  if (sharesBandwidth())
     shareBandwidth();
 }
 
@@ -229,8 +234,8 @@ static Values join(llvm::ArrayRef<mlir::ValueRange> ranges) {
 //===----------------------------------------------------------------------===//
 
 void Kernel::produce() {
-  if (frame.getShape().earlyLaunch && !problem.groups)
-    prefetchWeights();
+  if (countEarly())
+    bringEarly();
   waitForLaunch();
   RowGather::Source source{problem.xCodes, problem.k, problem.groups, problem.xScales};
   RowGather gather(frame, source, tile.getBroughtRows(), RowGather::getThread(b));
@@ -246,19 +251,37 @@ void Kernel::produce() {
   });
 }
 
-/// The weight does not depend on the launch before: into the second cache with what the first tile
-/// needs of it.
-void Kernel::prefetchWeights() {
+/// Blocks of K of the first tile whose weights are asked for before the wait for the launch before,
+/// as many as there are buffers.
+int64_t Kernel::countEarly() const {
+  if (!frame.getShape().earlyLaunch || problem.groups)
+    return 0;
+  int64_t buffers = sharesBandwidth() ? (tile.stages + 1) / 2 : tile.stages; // that all blocks use
+  return std::min(blocks, buffers);
+}
+
+/// What is behind these goes into the second cache.
+void Kernel::bringEarly() {
   Bool isMine = cluster < numTiles;
   if (roles.manyProducers)
     isMine = isMine & (RowGather::getThread(b) == 0);
   ifThen(isMine, [&] {
     TilePlace place = getPlace(cluster);
-    forLoop(Int(b, 0), Int(b, std::min(blocks, kPrefetched)), Int(b, 1), [&](Int block) {
-      for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
-        prefetchBox(b, wMap,
+    int64_t early = countEarly();
+    forLoop(Int(b, 0), Int(b, early), Int(b, 1), operands.getFillerStart().getValues(),
+            [&](Int block, mlir::ValueRange carried) {
+              auto at = operands.getPosition(carried);
+              arriveExpecting(operands.getFull(at), Int(b, tile.getStageBytes()));
+              bringWeights(at, place, firstBlock + block);
+              return operands.advance(at).getValues();
+            });
+    forLoop(Int(b, early), Int(b, std::min(blocks, std::max(early, kPrefetched))), Int(b, 1),
+            [&](Int block) {
+              for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
+                prefetchBox(
+                    b, wMap,
                     {((firstBlock + block) * 128).value, getWeightRow(place.column, wave).value});
-    });
+            });
   });
 }
 
@@ -266,7 +289,7 @@ Values Kernel::bringBlock(const TilePlace &place, const RowGather *gather, const
                           mlir::ValueRange positions) {
   auto operand = operands.getPosition(positions.take_front(2));
   auto scale = scales.getPosition(positions.drop_front(2));
-  bringOperands(operand, place, gather, firstBlock + block);
+  bringOperands(operand, place, gather, block);
   // A box of scales serves the next blocks too.
   Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
   ifThen(isFirst, [&] { bringScales(scale, place, gather, firstBlock + block); });
@@ -275,23 +298,22 @@ Values Kernel::bringBlock(const TilePlace &place, const RowGather *gather, const
   return join({operands.advance(operand).getValues(), scale.getValues()});
 }
 
-/// By one thread or, with `gather`, by all of the warpgroup.
+/// Of the block's `block`-th block of K. By one thread or, with `gather`, by all of the warpgroup.
 void Kernel::bringOperands(const MbarrierRing::Position &position, const TilePlace &place,
                            const RowGather *gather, const Int &block) {
   Shared buffer = operands.getBuffer(position), barrier = operands.getFull(position);
-  Int k = block * 128;
-  auto bringBoxes = [&] {
+  auto beginWithWeights = [&] {
     int64_t missing = problem.isGathered() ? tile.getBroughtRows() * 128 : 0;
     operands.beginFill(position, tile.getStageBytes() - missing);
+    bringWeights(position, place, firstBlock + block);
+  };
+  auto bringBoxes = [&] {
+    if (int64_t early = countEarly())
+      ifThen((place.turn == 0) & (block < early), [] {}, beginWithWeights);
+    else
+      beginWithWeights();
     if (!problem.isGathered())
-      copyBox(buffer, xMap, {k.value, place.row.value}, barrier);
-    for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
-      Int row = getWeightRow(place.column, wave);
-      if (problem.groups)
-        row = row + place.group * problem.weightRows;
-      copyBox(buffer + (tile.getBroughtRows() + wave * tile.columns) * 128, wMap,
-              {k.value, row.value}, barrier);
-    }
+      copyBox(buffer, xMap, {((firstBlock + block) * 128).value, place.row.value}, barrier);
   };
   if (!gather)
     return bringBoxes();
@@ -299,8 +321,20 @@ void Kernel::bringOperands(const MbarrierRing::Position &position, const TilePla
   // Who brings nothing does not wait: it could miss a phase.
   if (problem.isGathered()) {
     operands.waitEmpty(position);
-    gather->bringRows(buffer, block);
+    gather->bringRows(buffer, firstBlock + block);
     arriveAfterCopies(barrier);
+  }
+}
+
+void Kernel::bringWeights(const MbarrierRing::Position &position, const TilePlace &place,
+                          const Int &block) {
+  Shared weights = operands.getBuffer(position) + tile.getBroughtRows() * 128;
+  for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
+    Int row = getWeightRow(place.column, wave);
+    if (problem.groups)
+      row = row + place.group * problem.weightRows;
+    copyBox(weights + wave * tile.columns * 128, wMap, {(block * 128).value, row.value},
+            operands.getFull(position));
   }
 }
 
