@@ -18,6 +18,11 @@ inline constexpr uint64_t kPageSize = 4096;
 /// Size of the counters that launches share.
 inline constexpr uint64_t kCounterBytes = 1024;
 
+/// The entry that a bundle need not have, what it reads for each row (TokenChoice), and its output.
+inline constexpr char kSampleEntry[] = "sample";
+inline constexpr uint64_t kSamplingRowBytes = 16;
+inline constexpr uint32_t kLogitsOutput = 0, kTokensOutput = 1;
+
 // Limits of a launch that hold on every GPU of a vendor; one may allow less.
 inline constexpr uint32_t kMaxBlockThreads = 1024;
 inline constexpr uint32_t kMaxSharedBytes = 227 << 10; // CUDA

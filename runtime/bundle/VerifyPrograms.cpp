@@ -77,6 +77,8 @@ uint64_t inputBytes(const fb::Manifest &m, const fb::Program &p, fb::InputKind k
     return 4 * uint64_t(p.max_sequences()) * m.pages_per_sequence();
   case fb::InputKind::OutputRows:
     return 4 * uint64_t(p.max_output_rows());
+  case fb::InputKind::Sampling:
+    return kSamplingRowBytes * p.max_output_rows();
   default:
     return 4 * uint64_t(p.max_tokens());
   }
@@ -101,7 +103,9 @@ uint64_t argLimit(const VerifyContext &c, const fb::Program &p, const fb::Arg &a
     index(uint64_t(fb::InputKind::MAX) + 1, "input");
     return inputBytes(m, p, fb::InputKind(arg.index()));
   case fb::ArgKind::Output:
-    index(1, "output");
+    index(2, "output");
+    if (arg.index() == kTokensOutput)
+      return 4 * uint64_t(p.max_output_rows());
     return checkedMul(c, 4 * uint64_t(p.max_output_rows()), m.vocab_size(), what + " output");
   case fb::ArgKind::Cache:
     index(m.cache()->layers(), "cache");
@@ -163,8 +167,33 @@ void verifyProgram(const VerifyContext &c, const fb::Program &p, const std::stri
   }
 }
 
+/// Entry "sample" reads nothing but how to choose, no other reads that, and no other makes tokens.
+void verifySampling(const VerifyContext &c, const fb::Program &p, bool samples,
+                    const std::string &what) {
+  for (const fb::Launch *launch : *p.launches())
+    for (const fb::Arg *arg : *launch->args()) {
+      bool isChoice = arg->index() == uint32_t(fb::InputKind::Sampling);
+      if (arg->kind() == fb::ArgKind::Input && isChoice != samples)
+        c.bad(what, samples ? " reads another input than Sampling, its only one"
+                            : " reads the input Sampling, which entry 'sample' alone has");
+      if (arg->kind() == fb::ArgKind::Output && arg->index() == kTokensOutput && !samples)
+        c.bad(what, " has tokens as an output, which entry 'sample' alone has");
+    }
+}
+
+/// Programs of entry "sample" are for as many rows as a decode step makes.
+void verifySampleRows(const VerifyContext &c, const fb::Entry &decode, const fb::Entry &sample) {
+  uint32_t made = decode.programs()->Get(decode.programs()->size() - 1)->max_output_rows();
+  uint32_t most = 0;
+  for (const fb::Program *p : *sample.programs())
+    most = std::max(most, p->max_output_rows());
+  if (most < made)
+    c.bad("entry 'sample' chooses tokens for ", most, " rows, entry 'decode' makes ", made);
+}
+
 void verifyEntry(const VerifyContext &c, const fb::Entry &entry) {
   std::string what = joined("entry '", entry.name()->str(), "'");
+  bool samples = entry.name()->string_view() == kSampleEntry;
   const auto &programs = *entry.programs();
   if (programs.size() == 0)
     c.bad(what, " has no programs");
@@ -172,7 +201,9 @@ void verifyEntry(const VerifyContext &c, const fb::Entry &entry) {
     if (i && programs.Get(i)->max_tokens() <= programs.Get(i - 1)->max_tokens())
       c.bad(what, " programs[", i, "] is for ", programs.Get(i)->max_tokens(),
             " tokens, not more than the ", programs.Get(i - 1)->max_tokens(), " before it");
-    verifyProgram(c, *programs.Get(i), joined(what, " programs[", i, "]"));
+    std::string which = joined(what, " programs[", i, "]");
+    verifyProgram(c, *programs.Get(i), which);
+    verifySampling(c, *programs.Get(i), samples, which);
   }
 }
 
@@ -190,6 +221,14 @@ void verifyPrograms(const VerifyContext &c) {
   for (const char *wanted : {"prefill", "decode"})
     if (!names.count(wanted))
       c.bad("entry '", wanted, "' is missing");
+  auto find = [&](std::string_view name) {
+    const fb::Entry *found = nullptr;
+    for (const fb::Entry *entry : *c.manifest->entries())
+      found = entry->name()->string_view() == name ? entry : found;
+    return found;
+  };
+  if (const fb::Entry *sample = find(kSampleEntry))
+    verifySampleRows(c, *find("decode"), *sample);
 }
 
 } // namespace moec::rt

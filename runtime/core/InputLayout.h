@@ -1,9 +1,13 @@
 // Where the dims and inputs of a program lie in the one block that is copied to
 // the device before it runs. The block table comes last because most of it is
-// not in use: the copy ends with its last row.
+// not in use: the copy ends with its last row. A program of entry "sample" has
+// one input, which lies where others have the token ids.
 #pragma once
 
+#include "runtime/bundle/Format.h"
 #include "runtime/device/Device.h"
+
+#include <algorithm>
 
 namespace moec::rt {
 
@@ -21,6 +25,8 @@ struct InputLayout {
       offsets[int(kind)] = bytes;
       bytes = (bytes + count * sizeof(int32_t) + kAlignment - 1) / kAlignment * kAlignment;
     }
+    offsets[int(Kind::Sampling)] = kAlignment;
+    bytes = std::max(bytes, kAlignment + program.max_output_rows() * kSamplingRowBytes);
   }
   uint64_t offset(fb::InputKind kind) const { return offsets[int(kind)]; }
 

@@ -9,7 +9,7 @@
 namespace moec::rt {
 
 Session::Session(const Model &model, const SessionOptions &wanted)
-    : model(model), options(wanted), logits(model.device()) {
+    : model(model), options(wanted), logits(model.device()), chosen(model.device()) {
   const fb::Manifest &m = model.manifest();
   if (!m.weights_present())
     fail(ErrorKind::Argument, "bundle '", model.bundle().path(),
@@ -128,28 +128,73 @@ void Session::fetchLogits(size_t toRow, size_t fromRow, size_t rows) {
                          rows * bytes);
 }
 
-std::vector<const float *> Session::step(std::span<const Feed> feeds) {
-  checkFeeds(feeds);
-  reserveLogits(feeds.size());
+/// Rows of the output, from 0 on, to those that feeds `which` have in `logits`; rows that lie
+/// together on both sides together.
+void Session::fetchRows(std::span<const size_t> which) {
+  for (size_t i = 0, end; i < which.size(); i = end) {
+    for (end = i + 1; end < which.size() && which[end] == which[end - 1] + 1; ++end)
+      ;
+    fetchLogits(which[i], i, end - i);
+  }
+}
+
+void Session::runFeeds(std::span<const Feed> feeds, const OutputSink &sink) {
   std::vector<size_t> single;
   for (size_t i = 0; i < feeds.size(); ++i)
-    if (feeds[i].tokens.size() == 1)
+    if (feeds[i].tokens.size() == 1) {
       single.push_back(i);
-    else
-      prefill(feeds[i], i);
+    } else {
+      prefill(feeds[i]);
+      sink({&i, 1});
+    }
   const fb::Program &largest = decodePrograms.back()->program;
   size_t limit = std::min(largest.max_sequences(), largest.max_output_rows());
   std::span<const size_t> rest = single;
   while (!rest.empty()) {
     size_t count = std::min(limit, rest.size());
     decode(feeds, rest.first(count));
+    sink(rest.first(count));
     rest = rest.subspan(count);
   }
+}
+
+std::vector<const float *> Session::step(std::span<const Feed> feeds) {
+  checkFeeds(feeds);
+  reserveLogits(feeds.size());
+  runFeeds(feeds, [&](std::span<const size_t> which) { fetchRows(which); });
   std::vector<const float *> rows;
   rows.reserve(feeds.size());
   for (size_t i = 0; i < feeds.size(); ++i)
     rows.push_back(logitsAt(i));
   return rows;
+}
+
+std::vector<int32_t> Session::stepTokens(std::span<const Feed> feeds,
+                                         std::span<Sampler *const> samplers) {
+  if (samplers.size() != feeds.size())
+    fail(ErrorKind::Argument, feeds.size(), " feeds have ", samplers.size(), " samplers");
+  checkFeeds(feeds);
+  std::vector<int32_t> out(feeds.size());
+  if (!hasSampleEntry()) {
+    reserveLogits(feeds.size());
+    runFeeds(feeds, [&](std::span<const size_t> which) { fetchRows(which); });
+    for (size_t i = 0; i < feeds.size(); ++i)
+      out[i] = samplers[i]->sample({logitsAt(i), model.vocabSize()});
+    return out;
+  }
+  std::vector<TokenChoice> choices;
+  for (Sampler *sampler : samplers)
+    choices.push_back(sampler->next());
+  runFeeds(feeds, [&](std::span<const size_t> which) {
+    std::vector<TokenChoice> rows;
+    for (size_t i : which)
+      rows.push_back(choices[i]);
+    std::vector<int32_t> ids(which.size());
+    runSample(rows, ids);
+    for (size_t row = 0; row < which.size(); ++row)
+      out[which[row]] = ids[row];
+  });
+  return out;
 }
 
 /// Adds the tokens to the batch as its next row of the block table.
@@ -171,16 +216,10 @@ void Session::decode(std::span<const Feed> feeds, std::span<const size_t> which)
     batch.outputRows.push_back(int32_t(i));
   }
   run(decodePrograms);
-  // Rows that lie together on both sides are fetched together.
-  for (size_t i = 0, end; i < which.size(); i = end) {
-    for (end = i + 1; end < which.size() && which[end] == which[end - 1] + 1; ++end)
-      ;
-    fetchLogits(which[i], i, end - i);
-  }
 }
 
 /// Chunks of the largest bucket; only the last chunk asks for logits.
-void Session::prefill(const Feed &feed, size_t row) {
+void Session::prefill(const Feed &feed) {
   size_t limit = prefillPrograms.back()->program.max_tokens();
   for (size_t begin = 0; begin < feed.tokens.size(); begin += limit) {
     size_t count = std::min(limit, feed.tokens.size() - begin);
@@ -190,7 +229,6 @@ void Session::prefill(const Feed &feed, size_t row) {
       batch.outputRows.push_back(int32_t(count - 1));
     run(prefillPrograms);
   }
-  fetchLogits(row, 0, 1);
 }
 
 void Session::prefillAll(SequenceId id, std::span<const int32_t> tokens, const RowSink &sink) {

@@ -5,6 +5,7 @@
 
 #include "runtime/core/Model.h"
 #include "runtime/core/PagedCache.h"
+#include "runtime/core/Sampler.h"
 
 #include <functional>
 #include <optional>
@@ -49,6 +50,13 @@ public:
   /// "prefill". Checks everything first: an error changes nothing.
   std::vector<const float *> step(std::span<const Feed> feeds);
 
+  /// step(), then a token for each feed, chosen by its sampler: by the bundle's
+  /// entry "sample" where it has one, so that no logits leave the device. The same tokens
+  /// as from Sampler::sample() of the logits. Samplers draw once all is checked.
+  std::vector<int32_t> stepTokens(std::span<const Feed> feeds, std::span<Sampler *const> samplers);
+  /// Whether the bundle chooses tokens itself.
+  bool hasSampleEntry() const { return !samplePrograms.empty(); }
+
   /// Appends tokens to one sequence and hands over the logits of every one of
   /// them: `sink(rows, logits)` gets [rows, vocab_size] in order of position.
   using RowSink = std::function<void(uint32_t rows, const float *logits)>;
@@ -58,11 +66,11 @@ public:
   /// cache keeps its old bytes): for benchmarks only.
   void pretendLength(SequenceId id, uint32_t length);
 
-  /// From now on step() and prefillAll() record the seconds of each launch of
-  /// the last program they run.
+  /// From now on the steps record the seconds of each launch of the last
+  /// program that they run, sampling aside.
   void setProfiling(bool on) { profiling = on; }
   const std::vector<double> &launchSeconds() const { return seconds; }
-  /// The last program that ran; null before the first.
+  /// The last program that ran, sampling aside; null before the first.
   const fb::Program *lastProgram() const { return last; }
 
   uint64_t cacheBytes() const;
@@ -83,7 +91,7 @@ private:
 
   /// Sizes of the buffers that all programs share, in bytes.
   struct Sizes {
-    uint64_t arena = 1, output = 0, inputs = 0, launches = 0;
+    uint64_t arena = 1, output = 0, tokens = 0, inputs = 0, launches = 0;
   };
   Sizes sizes() const;
   void allocate(uint32_t pages);
@@ -95,14 +103,19 @@ private:
   uint32_t pagesFor(uint64_t tokens) const;
   void grow(Sequence &sequence, uint64_t tokens);
 
+  /// Called when the first rows of the output are the logits of feeds `which`.
+  using OutputSink = std::function<void(std::span<const size_t> which)>;
+  void runFeeds(std::span<const Feed> feeds, const OutputSink &sink);
   void append(SequenceId id, std::span<const int32_t> tokens);
   void decode(std::span<const Feed> feeds, std::span<const size_t> which);
-  void prefill(const Feed &feed, size_t row);
+  void prefill(const Feed &feed);
   using Programs = std::vector<std::unique_ptr<BoundProgram>>;
   void run(const Programs &entry);
+  void runSample(std::span<const TokenChoice> choices, std::span<int32_t> tokens);
   std::span<const uint8_t> inputBlock(const fb::Program &program);
   void reserveLogits(size_t rows);
   void fetchLogits(size_t toRow, size_t fromRow, size_t rows);
+  void fetchRows(std::span<const size_t> which);
   float *logitsAt(size_t row) const {
     return static_cast<float *>(logits.data()) + row * model.vocabSize();
   }
@@ -111,12 +124,13 @@ private:
   SessionOptions options;
   std::vector<Sequence> sequences;
   std::optional<PagedCache> cache;
-  DeviceBuffer arena, output, counters;
+  DeviceBuffer arena, output, tokens, counters;
   DeviceBuffer inputs; // dims and inputs, laid out for each program (InputLayout)
-  Programs prefillPrograms, decodePrograms;
+  Programs prefillPrograms, decodePrograms, samplePrograms; // the last may be empty
   Batch batch;
   std::vector<uint8_t> block; // what goes into `inputs`
   HostBuffer logits;          // [rows, vocab_size] F32
+  HostBuffer chosen;          // [rows] I32
   bool profiling = false;
   std::vector<double> seconds;
   const fb::Program *last = nullptr;

@@ -13,13 +13,19 @@ namespace moec::rt {
 Session::Sizes Session::sizes() const {
   const fb::Manifest &m = model.manifest();
   Sizes sizes;
-  for (const char *name : {"prefill", "decode"})
-    for (const fb::Program *p : *model.bundle().entry(name)->programs()) {
+  for (const char *name : {"prefill", "decode", kSampleEntry}) {
+    const fb::Entry *entry = model.bundle().entry(name);
+    if (!entry)
+      continue;
+    for (const fb::Program *p : *entry->programs()) {
       sizes.arena = std::max(sizes.arena, p->arena_bytes());
       sizes.output = std::max(sizes.output, uint64_t(p->max_output_rows()) * m.vocab_size() * 4);
+      if (name == std::string_view(kSampleEntry))
+        sizes.tokens = std::max(sizes.tokens, uint64_t(p->max_output_rows()) * sizeof(int32_t));
       sizes.inputs = std::max(sizes.inputs, InputLayout(*p, m.pages_per_sequence()).bytes);
       sizes.launches += p->launches()->size();
     }
+  }
   return sizes;
 }
 
@@ -31,13 +37,16 @@ void Session::allocate(uint32_t pages) {
   model.loadWeights({{"KV cache", PagedCache::bytes(layout, pages)},
                      {"arena", s.arena},
                      {"logits", s.output},
-                     {"inputs", s.inputs + kCounterBytes},
+                     {"inputs", s.inputs + s.tokens + kCounterBytes},
                      {"recorded launches", s.launches * device.launchMemory()}});
   cache.emplace(device, layout, pages);
   arena = DeviceBuffer(device, s.arena, "the arena");
   counters = DeviceBuffer(device, kCounterBytes, "the counters");
   output = DeviceBuffer(device, s.output, "the logits");
   inputs = DeviceBuffer(device, s.inputs, "the inputs");
+  if (s.tokens)
+    tokens = DeviceBuffer(device, s.tokens, "the tokens");
+  chosen.reserve(s.tokens, "the tokens on the host");
 }
 
 void Session::bindPrograms() {
@@ -48,6 +57,8 @@ void Session::bindPrograms() {
   };
   bind("prefill", prefillPrograms);
   bind("decode", decodePrograms);
+  if (model.bundle().entry(kSampleEntry))
+    bind(kSampleEntry, samplePrograms);
 }
 
 BufferView Session::view(const fb::Program &program, const fb::Arg &arg) const {
@@ -64,7 +75,7 @@ BufferView Session::view(const fb::Program &program, const fb::Arg &arg) const {
     case fb::ArgKind::Input:
       return from(inputs.view(), layout.offset(fb::InputKind(arg.index())));
     case fb::ArgKind::Output:
-      return output.view();
+      return arg.index() == kTokensOutput ? tokens.view() : output.view();
     case fb::ArgKind::Cache:
       return cache->layer(arg.index());
     case fb::ArgKind::Counters:
@@ -123,6 +134,33 @@ void Session::run(const Programs &entry) {
   }
   last = &chosen->program;
   chosen->run(inputBlock(chosen->program), profiling ? &seconds : nullptr);
+}
+
+/// A token for each of the output's first rows, chosen where they lie. Waits for it.
+void Session::runSample(std::span<const TokenChoice> choices, std::span<int32_t> ids) {
+  BoundProgram *program = nullptr;
+  for (const auto &p : samplePrograms)
+    if (!program && choices.size() <= p->program.max_output_rows())
+      program = p.get();
+  if (!program)
+    fail(ErrorKind::Internal, "no program chooses ", choices.size(), " tokens");
+  int64_t rows = int64_t(choices.size());
+  Dims dims{1, rows, rows, rows, int64_t(model.manifest().pages_per_sequence())};
+  InputLayout layout(program->program, model.manifest().pages_per_sequence());
+  uint64_t at = layout.offset(fb::InputKind::Sampling);
+  block.assign(at + choices.size_bytes(), 0);
+  std::memcpy(block.data(), dims.data(), sizeof dims);
+  std::memcpy(block.data() + at, choices.data(), choices.size_bytes());
+  if (options.poison) {
+    model.device().fillBytes(arena.data(), 0xFF, arena.bytes());
+    model.device().fillBytes(tokens.data(), 0xFF, tokens.bytes());
+  }
+  program->run(block);
+  model.device().copyOut(chosen.data(), tokens.data(), ids.size_bytes());
+  std::memcpy(ids.data(), chosen.data(), ids.size_bytes());
+  for (int32_t id : ids)
+    if (id < 0)
+      failWithoutLogits();
 }
 
 } // namespace moec::rt

@@ -106,6 +106,16 @@ std::vector<text::ChatMessage> chatMessages(const moert_chat_message *messages, 
   return list;
 }
 
+std::vector<Feed> listFeeds(const moert_feed *feeds, size_t count) {
+  std::vector<Feed> list;
+  for (size_t i = 0; i < count; ++i) {
+    if (feeds[i].count)
+      need(feeds[i].tokens, "tokens");
+    list.push_back({feeds[i].sequence, {feeds[i].tokens, feeds[i].count}});
+  }
+  return list;
+}
+
 } // namespace
 
 extern "C" {
@@ -231,13 +241,7 @@ moert_status moert_step(moert_session *session, const moert_feed *feeds, size_t 
       return;
     need(feeds, "feeds");
     need(logits, "logits");
-    std::vector<Feed> list;
-    for (size_t i = 0; i < count; ++i) {
-      if (feeds[i].count)
-        need(feeds[i].tokens, "tokens");
-      list.push_back({feeds[i].sequence, {feeds[i].tokens, feeds[i].count}});
-    }
-    std::vector<const float *> rows = session->session.step(list);
+    std::vector<const float *> rows = session->session.step(listFeeds(feeds, count));
     std::copy(rows.begin(), rows.end(), logits);
   });
 }
@@ -262,6 +266,25 @@ moert_status moert_sample(moert_sampler *sampler, const float *logits, uint32_t 
     need(logits, "logits");
     need(token, "token");
     *token = sampler->sampler.sample({logits, vocab_size});
+  });
+}
+
+moert_status moert_step_tokens(moert_session *session, const moert_feed *feeds, size_t count,
+                               moert_sampler *const *samplers, int32_t *tokens) {
+  return guarded([&] {
+    need(session, "session");
+    if (!count)
+      return;
+    need(feeds, "feeds");
+    need(samplers, "samplers");
+    need(tokens, "tokens");
+    std::vector<Sampler *> list;
+    for (size_t i = 0; i < count; ++i) {
+      need(samplers[i], "a sampler");
+      list.push_back(&samplers[i]->sampler);
+    }
+    std::vector<int32_t> ids = session->session.stepTokens(listFeeds(feeds, count), list);
+    std::copy(ids.begin(), ids.end(), tokens);
   });
 }
 

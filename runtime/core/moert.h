@@ -149,6 +149,12 @@ void moert_sampler_destroy(moert_sampler *sampler); /* NULL is allowed */
 moert_status moert_sample(moert_sampler *sampler, const float *logits, uint32_t vocab_size,
                           int32_t *token);
 
+/* moert_step and moert_sample in one, each feed with its sampler (they must differ):
+ * the same tokens, but bundles that choose tokens themselves keep the logits on
+ * the device. After a failure samplers may have drawn a number. */
+moert_status moert_step_tokens(moert_session *session, const moert_feed *feeds, size_t count,
+                               moert_sampler *const *samplers, int32_t *tokens);
+
 #ifdef __cplusplus
 }
 #endif

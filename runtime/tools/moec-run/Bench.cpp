@@ -65,8 +65,12 @@ private:
     std::vector<Feed> feeds;
     for (size_t i = 0; i < ids.size(); ++i)
       feeds.push_back({ids[i], {&tokens[i], 1}});
+    std::vector<Sampler *> samplers(ids.size(), &greedy);
     auto start = std::chrono::steady_clock::now();
-    session.step(feeds);
+    if (session.hasSampleEntry()) // as one that generates does
+      session.stepTokens(feeds, samplers);
+    else
+      session.step(feeds);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
@@ -129,6 +133,7 @@ private:
   const BenchOptions &options;
   Session session;
   Xoshiro256 random;
+  Sampler greedy{SamplerOptions{}};
   std::vector<SequenceId> ids;
   std::vector<double> seconds, launchMedians;
   double readBandwidth = 0; // bytes/s

@@ -15,21 +15,41 @@ double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Feeds the prompt; the logits after its last token.
-std::vector<float> prefill(const Model &model, Session &session, const GenerateRequest &request) {
-  uint32_t vocab = model.vocabSize();
-  if (!request.logits) {
-    Feed feed{request.sequence, request.prompt};
-    const float *row = session.step({&feed, 1})[0];
-    return {row, row + vocab};
+/// Feeds tokens and chooses the next one. Logits are fetched only when the request wants them.
+class Generator {
+public:
+  Generator(const Model &model, Session &session, Sampler &sampler, const GenerateRequest &request)
+      : model(model), session(session), sampler(sampler), request(request) {}
+
+  int32_t prefill() {
+    if (!request.logits)
+      return step(request.prompt);
+    uint32_t vocab = model.vocabSize();
+    std::vector<float> last(vocab);
+    session.prefillAll(request.sequence, request.prompt, [&](uint32_t rows, const float *logits) {
+      request.logits->append(logits, rows);
+      std::copy_n(logits + uint64_t(rows - 1) * vocab, vocab, last.begin());
+    });
+    return sampler.sample(last);
   }
-  std::vector<float> last(vocab);
-  session.prefillAll(request.sequence, request.prompt, [&](uint32_t rows, const float *logits) {
-    request.logits->append(logits, rows);
-    std::copy_n(logits + uint64_t(rows - 1) * vocab, vocab, last.begin());
-  });
-  return last;
-}
+
+  int32_t step(std::span<const int32_t> tokens) {
+    Feed feed{request.sequence, tokens};
+    if (!request.logits) {
+      Sampler *samplers[] = {&sampler};
+      return session.stepTokens({&feed, 1}, samplers)[0];
+    }
+    const float *logits = session.step({&feed, 1})[0];
+    request.logits->append(logits, 1);
+    return sampler.sample({logits, model.vocabSize()});
+  }
+
+private:
+  const Model &model;
+  Session &session;
+  Sampler &sampler;
+  const GenerateRequest &request;
+};
 
 } // namespace
 
@@ -54,14 +74,13 @@ GenerateStats generate(const Model &model, Session &session, Sampler &sampler,
   stats.promptTokens = request.prompt.size();
   const std::vector<int32_t> &stops = model.stopTokens();
   auto start = Clock::now();
-  std::vector<float> first = prefill(model, session, request);
-  std::span<const float> logits = first;
+  Generator generator(model, session, sampler, request);
+  int32_t token = generator.prefill();
   stats.prefillSeconds = secondsSince(start);
   start = Clock::now();
   while (stats.newTokens < request.maxNewTokens) {
     if (interrupted)
       throw Interrupted();
-    int32_t token = sampler.sample(logits);
     bool stop = !request.ignoreEos && std::find(stops.begin(), stops.end(), token) != stops.end();
     ++stats.newTokens;
     request.onToken(token, stop);
@@ -72,10 +91,7 @@ GenerateStats generate(const Model &model, Session &session, Sampler &sampler,
     }
     if (stats.newTokens == request.maxNewTokens)
       break;
-    Feed feed{request.sequence, {&token, 1}};
-    logits = {session.step({&feed, 1})[0], model.vocabSize()};
-    if (request.logits)
-      request.logits->append(logits.data(), 1);
+    token = generator.step({&token, 1});
   }
   stats.decodeSeconds = secondsSince(start);
   return stats;

@@ -48,6 +48,30 @@ TEST_F(MoertTest, Describes) {
   EXPECT_EQ(count, 1u);
 }
 
+TEST_F(MoertTest, StepsToTokens) {
+  moert_session *session = nullptr;
+  moert_sampler *greedy = nullptr;
+  ASSERT_EQ(moert_session_create(model, nullptr, &session), MOERT_OK);
+  ASSERT_EQ(moert_sampler_create(nullptr, &greedy), MOERT_OK);
+  int32_t sequence = -1, other = -1, token = -1, same = -2;
+  ASSERT_EQ(moert_sequence_add(session, &sequence), MOERT_OK);
+  ASSERT_EQ(moert_sequence_add(session, &other), MOERT_OK);
+  std::vector<int32_t> x = {3, 1, 4};
+  moert_feed feed = {sequence, x.data(), x.size()}, again = {other, x.data(), x.size()};
+  const float *logits = nullptr;
+  ASSERT_EQ(moert_step_tokens(session, &feed, 1, &greedy, &token), MOERT_OK) << moert_last_error();
+  ASSERT_EQ(moert_step(session, &again, 1, &logits), MOERT_OK);
+  ASSERT_EQ(moert_sample(greedy, logits, TOY_VOCAB, &same), MOERT_OK);
+  EXPECT_EQ(token, same);
+  EXPECT_EQ(moert_step_tokens(session, &feed, 1, nullptr, &token), MOERT_ERROR_ARGUMENT);
+  EXPECT_THAT(moert_last_error(), HasSubstr("samplers is NULL"));
+  moert_sampler *none = nullptr;
+  EXPECT_EQ(moert_step_tokens(session, &feed, 1, &none, &token), MOERT_ERROR_ARGUMENT);
+  EXPECT_THAT(moert_last_error(), HasSubstr("a sampler is NULL"));
+  moert_sampler_destroy(greedy);
+  moert_session_destroy(session);
+}
+
 TEST_F(MoertTest, StepsAndSamples) {
   moert_session *session = nullptr;
   ASSERT_EQ(moert_session_create(model, nullptr, &session), MOERT_OK);

@@ -106,6 +106,35 @@ TEST(Sampler, SurvivesOddLogits) {
   EXPECT_EQ(frequencies({1e-300, 0, 1, 1}, {1, 2, 3}).size(), 1u);
 }
 
+TEST(Sampler, ChoicesAreWhatKernelsAreGiven) {
+  Sampler greedy({0, 5, 0.5, 1});
+  TokenChoice none = greedy.next();
+  EXPECT_EQ(none.factor, 0);
+  EXPECT_EQ(none.topK, 0u);
+  EXPECT_EQ(none.topP, 0u);
+  EXPECT_EQ(none.random, 0u);
+  Sampler drawing({2, 5, 0.5, 0});
+  TokenChoice choice = drawing.next();
+  EXPECT_FLOAT_EQ(choice.factor, 0.72134752f);
+  EXPECT_EQ(choice.topK, 5u);
+  EXPECT_EQ(choice.topP, 0x80000000u);
+  EXPECT_EQ(choice.random, 0x99EC5F36u);
+  EXPECT_EQ(drawing.next().random, 0xBF6E1F78u);
+  EXPECT_EQ(Sampler({1, 0, 1, 0}).next().topP, 0u);
+  EXPECT_EQ(Sampler({1, 0, 1e-300, 0}).next().topP, 1u);
+}
+
+TEST(Sampler, InOrderOfIdUnlessFiltered) {
+  std::vector<float> logits = {0, 1, 2, 1};
+  Sampler sampler({1, 0, 1, 0});
+  EXPECT_EQ(sampler.choose(logits, {1.44f, 0, 0, 0}), 0);
+  EXPECT_EQ(sampler.choose(logits, {1.44f, 4, 0, 0}), 2);
+  EXPECT_EQ(sampler.choose(logits, {1.44f, 0, 0xFFFFFFFF, 0}), 2);
+  EXPECT_EQ(sampler.choose(logits, {1.44f, 0, 0, 0xFFFFFFFF}), 3);
+  EXPECT_EQ(sampler.choose(logits, {1.44f, 4, 0, 0xFFFFFFFF}), 0);
+  EXPECT_EQ(sampler.choose(logits, {0, 4, 1, 7}), 2);
+}
+
 TEST(Sampler, RefusesOptionsOutOfRange) {
   EXPECT_RT_ERROR(Sampler({-1, 0, 1, 0}), Argument, "temperature is -1");
   EXPECT_RT_ERROR(Sampler({double(kInf), 0, 1, 0}), Argument, "temperature is inf");

@@ -242,4 +242,79 @@ TEST_F(SessionTest, SyntheticWeightsRun) {
     ASSERT_TRUE(std::isfinite(row[i]));
 }
 
+/// Tokens of a few steps of three sequences, greedy and drawn, of a bundle with or without an entry
+/// "sample".
+std::vector<Tokens> generate(const BundleParts &parts, bool device, double temperature) {
+  TempFile file(".moeb", assemble(parts));
+  Model model(file.path());
+  Session session(model, {.poison = true});
+  EXPECT_EQ(session.hasSampleEntry(), device);
+  std::vector<Sampler> samplers;
+  std::vector<Sampler *> pointers;
+  std::vector<Tokens> last;
+  std::vector<SequenceId> ids;
+  for (int s = 0; s < 3; ++s)
+    samplers.emplace_back(SamplerOptions{s == 1 ? 0 : temperature, 0, 1, uint64_t(s)});
+  for (int s = 0; s < 3; ++s) {
+    pointers.push_back(&samplers[s]);
+    ids.push_back(session.addSequence());
+    last.push_back(someTokens(s == 2 ? 1 : 3 + 20 * s, 5 + s));
+  }
+  std::vector<Tokens> all(3);
+  for (int step = 0; step < 5; ++step) {
+    std::vector<Feed> feeds;
+    for (int s = 0; s < 3; ++s)
+      feeds.push_back({ids[s], last[s]});
+    Tokens tokens = session.stepTokens(feeds, pointers);
+    for (int s = 0; s < 3; ++s) {
+      all[s].push_back(tokens[s]);
+      last[s] = {tokens[s]};
+    }
+  }
+  return all;
+}
+
+TEST(SessionSampling, GreedyTokensAreTheHosts) {
+  BundleParts with = toyParts();
+  addSampling(with);
+  EXPECT_EQ(generate(with, true, 0), generate(toyParts(), false, 0));
+}
+
+// The toy's kernel draws the random number itself, which shows what it is given.
+TEST(SessionSampling, RowsGetTheirSamplersNumbers) {
+  BundleParts with = toyParts();
+  addSampling(with);
+  std::vector<Tokens> drawn = generate(with, true, 0.5), greedy = generate(with, true, 0);
+  for (int s : {0, 2}) {
+    Sampler sampler({0.5, 0, 1, uint64_t(s)});
+    for (int32_t token : drawn[s])
+      EXPECT_EQ(token, int32_t(sampler.next().random % TOY_VOCAB));
+  }
+  EXPECT_EQ(drawn[1], greedy[1]);
+}
+
+TEST(SessionSampling, NanLogitsAreAnError) {
+  for (bool device : {false, true}) {
+    BundleParts parts = toyParts();
+    if (device)
+      addSampling(parts);
+    for (uint8_t &byte : parts.segments[2]) // the head
+      byte = 0xFF;
+    TempFile file(".moeb", assemble(parts));
+    Model model(file.path());
+    Session session(model);
+    Tokens tokens = {1};
+    Feed feed{session.addSequence(), tokens};
+    Sampler sampler({});
+    Sampler *samplers[] = {&sampler};
+    EXPECT_RT_ERROR(session.stepTokens({&feed, 1}, samplers), Internal, "all logits are NaN");
+  }
+}
+
+TEST_F(SessionTest, RefusesOtherThanOneSamplerForEachFeed) {
+  Tokens tokens = {1};
+  Feed feed{session.addSequence(), tokens};
+  EXPECT_RT_ERROR(session.stepTokens({&feed, 1}, {}), Argument, "1 feeds have 0 samplers");
+}
+
 } // namespace

@@ -175,6 +175,29 @@ static BundleParts partsAround(Bytes image, ToyWeights kind) {
   return parts;
 }
 
+static std::unique_ptr<fb::ProgramT> sampleProgram(uint32_t kernel, uint32_t rows) {
+  auto p = std::make_unique<fb::ProgramT>();
+  p->max_tokens = p->max_sequences = p->max_output_rows = rows;
+  p->launches.push_back(
+      launch(kernel, "sample", fb::Dim::OutputRows, 1,
+             {fb::Arg(fb::ArgKind::Output, kLogitsOutput, 0, uint64_t(rows) * TOY_VOCAB * 4),
+              input(fb::InputKind::Sampling, uint64_t(rows) * 4),
+              fb::Arg(fb::ArgKind::Output, kTokensOutput, 0, uint64_t(rows) * 4)}));
+  return p;
+}
+
+void addSampling(BundleParts &parts) {
+  fb::ManifestT &m = parts.manifest;
+  uint32_t index = uint32_t(m.kernels.size());
+  m.kernels.push_back(kernel("toy_sample", 3));
+  if (m.target->kind == "cuda") {
+    m.kernels.back()->workspace_bytes = 0;
+    m.kernels.back()->threads = 128;
+  }
+  m.entries.push_back(
+      entry("sample", sampleProgram(index, 1), sampleProgram(index, 2), sampleProgram(index, 4)));
+}
+
 void addCases(BundleParts &parts, const std::string &casesJson) {
   std::vector<float> hidden = pseudoRandom(2 * TOY_WIDTH, 3), head = toyHead(), products, some;
   for (int row = 0; row < 2; ++row)

@@ -30,6 +30,9 @@ BundleParts cudaToyParts(ToyWeights weights = ToyWeights::Present,
                          const std::string &arch = "sm_90a",
                          Bytes cubin = {'c', 'u', 'b', 'i', 'n'}, Bytes ptx = {'p', 't', 'x'});
 
+/// Adds the entry "sample" of toy_sample, for as many rows as decode steps make.
+void addSampling(BundleParts &parts);
+
 /// Adds what a package of kernel tests needs: entry "head" (toy_head on up to 2
 /// output rows), weights "hidden" [2, TOY_WIDTH], its products "products"
 /// [2, TOY_VOCAB], "some" (5 of them) and "indices" (which), and the text file

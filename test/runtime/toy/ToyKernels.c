@@ -42,6 +42,20 @@ void toy_attend(void *const *args, const int64_t *dims, int64_t tile, void *work
   }
 }
 
+// args: logits, sampling [output rows, 4], tokens. The largest logit, or with a factor the
+// random number, and top_k; one tile per row.
+void toy_sample(void *const *args, const int64_t *dims, int64_t tile, void *workspace) {
+  const float *logits = (const float *)args[0] + tile * TOY_VOCAB;
+  const uint32_t *sampling = (const uint32_t *)args[1] + tile * 4;
+  int32_t best = -1;
+  for (int32_t v = 0; v < TOY_VOCAB; ++v)
+    if (logits[v] == logits[v] && (best < 0 || logits[v] > logits[best]))
+      best = v;
+  if (sampling[0])
+    best = (int32_t)((sampling[1] + sampling[3]) % TOY_VOCAB);
+  ((int32_t *)args[2])[tile] = best;
+}
+
 // args: hidden, head [TOY_VOCAB, TOY_WIDTH], logits. TOY_SPLIT tiles per row.
 void toy_head(void *const *args, const int64_t *dims, int64_t tile, void *workspace) {
   int64_t row = tile / TOY_SPLIT, part = tile % TOY_SPLIT;

@@ -118,6 +118,26 @@ TEST(CudaDevice, CopiesInputsOnce) {
   EXPECT_EQ(o.log().copies.back(), 5 * 256u + TOY_PAGES_PER_SEQUENCE * 4);
 }
 
+TEST(CudaDevice, ChoosesTokensWhereTheLogitsAre) {
+  BundleParts parts = cudaToyParts();
+  addSampling(parts);
+  Opened o("", std::move(parts));
+  Session session(*o.model, {.poison = true});
+  EXPECT_EQ(o.calls("cuGraphInstantiateWithFlags"), 8);
+  Tokens history = someTokens(6, 1), fed = history;
+  SequenceId id = session.addSequence();
+  Sampler sampler({});
+  Sampler *samplers[] = {&sampler};
+  for (int step = 0; step < 3; ++step) {
+    Feed feed{id, fed};
+    fed = session.stepTokens({&feed, 1}, samplers);
+    EXPECT_EQ(fed[0], argmax(toyLogits(history)));
+    history.push_back(fed[0]);
+    EXPECT_EQ(o.log().launches.back().kernel, "toy_sample");
+    EXPECT_EQ(o.log().copies.back(), 256u + 16); // dims, and how to choose one token
+  }
+}
+
 TEST(CudaDevice, LaunchesAsTheKernelSays) {
   Opened o;
   Session session(*o.model);

@@ -19,6 +19,7 @@ extern "C" {
 void toy_append(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 void toy_attend(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 void toy_head(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
+void toy_sample(void *const *args, const int64_t *dims, int64_t tile, void *workspace);
 }
 // NOLINTEND(readability-identifier-naming)
 
@@ -198,6 +199,11 @@ FunctionTag kernels[] = {
      [](void **p) {
        const auto *dims = static_cast<const int64_t *>(p[3]);
        runTiles(toy_head, p, dims, dims[3] * TOY_SPLIT);
+     }},
+    {"toy_sample", 4, 0,
+     [](void **p) {
+       const auto *dims = static_cast<const int64_t *>(p[3]);
+       runTiles(toy_sample, p, dims, dims[3]);
      }},
     {"moec_fill_sums_2", 4, 0, fillSums<uint16_t>},
     {"moec_fill_sums_4", 4, 0, fillSums<uint32_t>},
