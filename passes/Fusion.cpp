@@ -1,5 +1,7 @@
 #include "passes/Fusion.h"
 
+#include "dialects/moe/MoeSamplingOps.h"
+
 #include "passes/Remarks.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -27,7 +29,8 @@ std::optional<kern::Hero> moec::passes::getHero(Operation *op) {
       .Case<moe::AddOp, moe::SwigluOp, moe::ConcatOp, moe::DequantizeOp>(
           [](auto) { return Hero::Pointwise; })
       .Case<moe::EmbeddingOp, moe::GatherRowsOp, moe::RmsNormOp, moe::QuantizeOp, moe::RopeOp,
-            moe::CacheAppendOp, moe::CombineOp>([](auto) { return Hero::Rows; })
+            moe::CacheAppendOp, moe::CombineOp, moe::ChunkMaximaOp, moe::ChunkMassesOp,
+            moe::SampleOp>([](auto) { return Hero::Rows; })
       .Default([](Operation *) { return Found(); });
 }
 

@@ -1,5 +1,7 @@
 #include "passes/KernelCost.h"
 
+#include "dialects/moe/MoeSamplingOps.h"
+
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -48,6 +50,9 @@ static uint64_t getUsedBytes(OpOperand &use, const RowAnalysis &analysis, kern::
           return all;
         uint64_t experts = moe::getShape(value.getType())[0];
         return all / experts * std::min(experts, rowsOf(op.getResult()));
+      })
+      .Case([&](moe::SampleOp op) { // a chunk at least
+        return value == op.getLogits() ? 4 * rowsOf(op.getIds()) * op.getChunk() : all;
       })
       .Case([&](moe::HeadLinearOp op) { return value == op.getWeight() ? getReadBytes(op) : all; })
       .Case([&](moe::CacheAppendOp op) {

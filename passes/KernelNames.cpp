@@ -1,5 +1,7 @@
 #include "passes/KernelNames.h"
 
+#include "dialects/moe/MoeSamplingOps.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -75,6 +77,10 @@ static std::string describeHero(Operation *op) {
       .Case([](moe::PermuteOp permute) {
         int64_t experts = moe::getShape(permute.getOffsets().getType())[0] - 1;
         return llvm::formatv("{0}_top{1}", experts, getColumns(permute.getIds())).str();
+      })
+      .Case<moe::ChunkMaximaOp, moe::ChunkMassesOp, moe::SampleOp>([](auto choice) {
+        return choice->getName().stripDialect().str() + "_" +
+               std::to_string(getColumns(choice.getLogits()));
       })
       .Default([](Operation *) { return std::string(); });
 }

@@ -30,6 +30,9 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc("element type of what kernels hand on to each other, f32 or bf16; empty: as "
                      "the target keeps it"),
       llvm::cl::init("")};
+  Option<bool> sampling{*this, "sampling",
+                        llvm::cl::desc("add an entry that chooses tokens (add-sampling)"),
+                        llvm::cl::init(false)};
   Option<bool> keepMtp{*this, "keep-mtp", llvm::cl::desc("keep @mtp beside the entries"),
                        llvm::cl::init(false)};
   Option<int64_t> maxContext{

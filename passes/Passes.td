@@ -130,6 +130,31 @@ def SplitEntries : ModulePass<"split-entries"> {
                "token buckets of prefill, bounded by max-context; empty: 16, 64, 256">];
 }
 
+def AddSampling : ModulePass<"add-sampling"> {
+  let summary = "add an entry that chooses tokens from a decode step's logits";
+  let description = [{
+    For each function of entry `decode` a function of entry `sample`, of as many rows. It reads the logits where the
+    step has left them (its argument `moe.input = "logits"` is output 0 of the bundle's programs) and
+    how to choose for each row; its result is output 1, the ids of the tokens.
+
+    Requires `split-entries`, and logits as the first result of the step.
+
+        func.func @decode_1(...) -> (tensor<?x300xf32>, ...) attributes {moe.entry = "decode", ...}
+
+        func.func @sample_1(%logits: tensor<?x300xf32> {moe.input = "logits"},
+                            %sampling: tensor<?x4xi32> {moe.input = "sampling"}) -> tensor<?xi32>
+            attributes {moe.entry = "sample", ...} {
+          %0 = moe.chunk_maxima %logits {chunk = 128 : i64} : ...
+          %1 = moe.chunk_masses %logits, %0, %sampling {chunk = 128 : i64} : ...
+          %2 = moe.sample %logits, %0, %1, %sampling {chunk = 128 : i64} : ...
+          return %2 : tensor<?xi32>
+        }
+
+    Refuses a module without decode functions, and one with a function that has an entry's name.
+  }];
+  let dependentDialects = ["::moec::kern::KernDialect"];
+}
+
 def AbsorbLatent : ModulePass<"absorb-latent"> {
   let summary = "absorb the latent up-projection into query and output of attention";
   let description = [{
@@ -548,7 +573,7 @@ def SetActivationType : ModulePass<"set-activation-type"> {
   let description = [{
     Results of groups, and slices of them, get the element type. An op whose result leaves its group so rounds to it, once,
     and its readers in the group see the rounded value too; what stays inside a group stays f32. Also f32 stay:
-    what the function returns (logits), and a gate's logits and weights. Writes `activation_type` into the numerics contract
+    what the function returns (logits), a gate's logits and weights, and the maxima by which tokens are chosen. Writes `activation_type` into the numerics contract
     (`moe.numerics`).
 
     Requires every op in a group (`group-remaining`) and, without the option, the module's `kern.target`. Comes before

@@ -49,6 +49,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   entries.decodeBuckets.assign(options.decodeBuckets.begin(), options.decodeBuckets.end());
   entries.prefillBuckets.assign(options.prefillBuckets.begin(), options.prefillBuckets.end());
   manager.addPass(createSplitEntries(entries));
+  if (options.sampling)
+    manager.addPass(createAddSampling());
   manager.addPass(createAbsorbLatent());
   manager.addPass(createAttachRopeTables({options.maxContext}));
 

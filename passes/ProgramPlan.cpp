@@ -34,6 +34,8 @@ LogicalResult ProgramPlan::placeArguments(func::FuncOp function) {
     if (name == "cache" && isa<moe::CacheType>(argument.getType())) {
       place = {Place::Cache, unsigned(caches.size()), {}, 0};
       caches.push_back(argument);
+    } else if (name == "logits") { // what another program has left there
+      place = {Place::Output, numOutputs++, {}, 0};
     } else if (auto kind = plan::symbolizeInputKind(name)) {
       place = {Place::Input, static_cast<unsigned>(*kind), {}, 0};
     } else {
@@ -48,18 +50,17 @@ LogicalResult ProgramPlan::placeArguments(func::FuncOp function) {
 }
 
 LogicalResult ProgramPlan::placeOutputs(func::ReturnOp ret) {
-  unsigned outputs = 0;
   for (Value value : ret.getOperands()) {
     if (isa<moe::CacheType>(value.getType()))
       continue;
     if (!value.getDefiningOp<kern::LaunchOp>())
-      return ret.emitError() << "output " << outputs
+      return ret.emitError() << "output " << numOutputs
                              << " must be the result of a launch, not an input or a view";
-    auto [place, added] = places.try_emplace(value, Place{Place::Output, outputs, {}, 0});
+    auto [place, added] = places.try_emplace(value, Place{Place::Output, numOutputs, {}, 0});
     if (!added)
-      return ret.emitError() << "outputs " << place->second.index << " and " << outputs
+      return ret.emitError() << "outputs " << place->second.index << " and " << numOutputs
                              << " are one value; each output needs its own";
-    ++outputs;
+    ++numOutputs;
   }
   return success();
 }

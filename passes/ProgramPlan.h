@@ -55,6 +55,8 @@ private:
   mlir::LogicalResult checkCaches(mlir::func::ReturnOp ret);
 
   llvm::DenseMap<mlir::Value, Place> places;
+  /// Outputs that have a place: those that an argument is, then those returned.
+  unsigned numOutputs = 0;
   /// The value that holds the newest state of each cache.
   llvm::SmallVector<mlir::Value> caches;
 };

@@ -19,7 +19,7 @@ static std::optional<kern::Dim> getDimOfRole(StringRef role) {
   return llvm::StringSwitch<std::optional<kern::Dim>>(role)
       .Cases({"token_ids", "positions", "sequence_ids", "hidden"}, kern::Dim::Tokens)
       .Case("block_table", kern::Dim::Sequences)
-      .Case("output_rows", kern::Dim::OutputRows)
+      .Cases({"output_rows", "logits", "sampling"}, kern::Dim::OutputRows)
       .Default(std::nullopt);
 }
 
@@ -37,8 +37,8 @@ FailureOr<RowAnalysis> RowAnalysis::compute(func::FuncOp function) {
       return function.emitError()
              << "row count of argument #" << argument.getArgNumber() << " is not known: its "
              << kInputAttr << " is '" << (role ? role.getValue() : "")
-             << "', which must be token_ids, positions, sequence_ids, block_table, output_rows or "
-                "hidden";
+             << "', which must be token_ids, positions, sequence_ids, block_table, output_rows, "
+                "logits, sampling or hidden";
     rows = kern::RowsAttr::get(context, *dim, 1);
   }
   for (Operation &op : function.getBody().front())

@@ -2,6 +2,7 @@
 // the value that the group yields for it, and all slices of either are one thing in memory, or
 // views of it: they change together or not at all.
 #include "dialects/kern/TargetModel.h"
+#include "dialects/moe/MoeSamplingOps.h"
 #include "passes/Passes.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -61,6 +62,8 @@ private:
     } else if (auto gate = dyn_cast<moe::GateOp>(op)) {
       keep(gate.getLogits());
       keep(gate.getWeights());
+    } else if (auto maxima = dyn_cast<moe::ChunkMaximaOp>(op)) {
+      keep(maxima.getResult());
     } else if (isa<moe::SliceOp, moe::DeinterleaveOp>(op)) {
       for (Value result : op.getResults())
         join(op.getOperand(0), result);

@@ -184,6 +184,8 @@ uint64_t Serializer::getInputBytes(plan::ProgramOp program, plan::InputKind kind
     return 4 * program.getMaxSequences() * pagesPerSequence;
   case plan::InputKind::OutputRows:
     return 4 * program.getMaxOutputRows();
+  case plan::InputKind::Sampling:
+    return 16 * program.getMaxOutputRows();
   default:
     return 4 * program.getMaxTokens();
   }

@@ -39,7 +39,8 @@ def Plan_InputKind : I32EnumAttr<"InputKind", "an input of an entry", [
   I32EnumAttrCase<"Positions", 1, "positions">,
   I32EnumAttrCase<"SequenceIds", 2, "sequence_ids">,
   I32EnumAttrCase<"BlockTable", 3, "block_table">,
-  I32EnumAttrCase<"OutputRows", 4, "output_rows">]> {
+  I32EnumAttrCase<"OutputRows", 4, "output_rows">,
+  I32EnumAttrCase<"Sampling", 5, "sampling">]> {
   let cppNamespace = "::moec::plan";
   let genSpecializedAttr = 0;
 }
@@ -97,7 +98,7 @@ def Plan_InputOp : Plan_BufferOp<"input"> {
 }
 
 def Plan_OutputOp : Plan_BufferOp<"output"> {
-  let summary = "output `index` of the entry (0: logits)";
+  let summary = "output `index` of the entries (0: logits, 1: tokens)";
   let arguments = (ins I64Attr:$index, I64Attr:$bytes);
   let assemblyFormat = "$index `bytes` $bytes attr-dict";
   let hasVerifier = 1;

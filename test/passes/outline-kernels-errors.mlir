@@ -11,7 +11,7 @@ func.func @no_hero(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32
 
 // -----
 
-// expected-error @below {{row count of argument #0 is not known: its moe.input is '', which must be token_ids, positions, sequence_ids, block_table, output_rows or hidden}}
+// expected-error @below {{row count of argument #0 is not known: its moe.input is '', which must be token_ids, positions, sequence_ids, block_table, output_rows, logits, sampling or hidden}}
 func.func @no_role(%x: tensor<?x8xf32>) {
   return
 }
