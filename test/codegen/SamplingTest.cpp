@@ -1,5 +1,6 @@
 // Kernels that choose tokens, against the reference interpreter: every token is the same.
 #include "dialects/reference/Scope.h"
+#include "runtime/core/Sampler.h"
 #include "test/codegen/KernelHarness.h"
 
 #include "llvm/ADT/bit.h"
@@ -89,6 +90,10 @@ public:
       sampling.setBits(row, 3, uint32_t((uint64_t(row) << 32) / rows + row));
     }
   }
+  void setRow(int64_t row, const std::array<uint32_t, 4> &parameters) {
+    for (int64_t i = 0; i < 4; ++i)
+      harness.argument(3).setBits(row, i, parameters[i]);
+  }
   /// Tokens that differ from the interpreter's.
   double compare() {
     auto logits = read<double>(harness.argument(0));
@@ -167,6 +172,34 @@ TEST(Sampling, OddLogits) {
   expectSame(300, [](int64_t, int64_t column) { return column % 90 == 7 ? kInf : column; });
   expectSame(300, [](int64_t, int64_t) { return -kInf; });
   expectSame(300, [](int64_t row, int64_t) { return row % 2 ? kNan : 1; });
+}
+
+TEST(Sampling, TheHostChoosesTheSame) {
+  constexpr int64_t kColumns = 3000, kRows = 40;
+  Sampling sampling(kColumns, kRows);
+  auto logit = [](int64_t row, int64_t column) {
+    return float(3 * std::sin(double(column * (row + 2))) + (column * 31) % 17 * 0.25);
+  };
+  sampling.setLogits(logit);
+  for (auto [temperature, topK, topP] : {std::tuple(0.0, 0u, 1.0),
+                                         {0.6, 0u, 1.0},
+                                         {0.6, 0u, 0.95},
+                                         {1.0, 40u, 1.0},
+                                         {1.5, 40u, 0.9}}) {
+    rt::Sampler sampler({temperature, topK, topP, 5});
+    std::vector<int32_t> tokens;
+    for (int64_t row = 0; row < kRows; ++row) {
+      rt::TokenChoice choice = sampler.next();
+      sampling.setRow(row, llvm::bit_cast<std::array<uint32_t, 4>>(choice));
+      std::vector<float> logits;
+      for (int64_t column = 0; column < kColumns; ++column)
+        logits.push_back(logit(row, column));
+      tokens.push_back(sampler.choose(logits, choice));
+    }
+    EXPECT_EQ(sampling.compare(), 0);
+    for (int64_t row = 0; row < kRows; ++row)
+      EXPECT_EQ(sampling.token(row), tokens[row]) << temperature << " " << topK << " " << topP;
+  }
 }
 
 TEST(Sampling, NothingToChooseFromIsNoToken) {

@@ -92,6 +92,7 @@ public:
   const kern::TargetModel &getModel() const override { return target; }
 
   ArrayRef<int64_t> getRowClasses() const override { return target.getRowClasses(); }
+  bool samplesTokens() const override { return true; }
 
   ArrayRef<StringLiteral> getStages() const override {
     static constexpr StringLiteral stages[] = {"tile", "llvm", "ptx"};

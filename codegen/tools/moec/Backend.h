@@ -16,6 +16,10 @@ public:
   /// passes/RowClasses.h; empty: none.
   virtual llvm::ArrayRef<int64_t> getRowClasses() const { return {}; }
 
+  /// Whether bundles choose tokens themselves unless told otherwise: where logits are far from the
+  /// host.
+  virtual bool samplesTokens() const { return false; }
+
   /// The code of all kernels of `module`, as the bundle's writer takes it.
   virtual llvm::Expected<bundle::KernelCode> emitCode(mlir::ModuleOp module) const = 0;
 

@@ -81,6 +81,11 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
       .add_option("--kv-cache", options->kvCache,
                   "element type of the key-value cache; default: as --activation-type's")
       ->check(CLI::IsMember({"f32", "bf16", "fp8"}));
+  command
+      .add_option(
+          "--sampling", options->sampling,
+          "where tokens are chosen when nobody wants the logits; default: on GPUs the device")
+      ->check(CLI::IsMember({"host", "device"}));
   command.add_option("--max-batch", options->maxBatch, "sequences that run at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

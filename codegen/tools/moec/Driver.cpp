@@ -97,6 +97,7 @@ Error Driver::buildPipeline() {
   how.maxBatch = options.maxBatch;
   how.disable = options.disabled;
   how.activationType = options.activationType;
+  how.sampling = options.sampling.empty() ? backend->samplesTokens() : options.sampling == "device";
   pipeline = std::make_unique<mlir::PassManager>(&context);
   if (options.emit == "kern")
     passes::buildMoecToKern(*pipeline, how);
@@ -185,9 +186,9 @@ Error Driver::writeBundle() {
 }
 
 Error Driver::run() {
-  if (Error error = buildPipeline())
-    return error;
   if (Error error = openBackend())
+    return error;
+  if (Error error = buildPipeline())
     return error;
   if (Error error = openModel())
     return error;

@@ -17,7 +17,7 @@ namespace moec {
 struct CompileOptions {
   std::string model, output, target = "cpu";
   std::string weights = "copy", scheme = "keep", kvCache, activations, activationType, emit,
-              schedules, ptxas;
+              schedules, ptxas, sampling;
   int64_t tensorParallel = 1, expertParallel = 1, pipelineParallel = 1, rank = 0;
   int64_t maxBatch = 8;
   int64_t maxContext = 0; // 0: the model's own, at most kDefaultContext

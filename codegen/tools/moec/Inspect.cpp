@@ -26,8 +26,8 @@ std::string moec::typeText(fb::DType type) {
 }
 
 std::string moec::argText(const fb::Manifest &manifest, const fb::Arg &arg) {
-  static const char *const inputs[] = {"token_ids", "positions", "sequence_ids", "block_table",
-                                       "output_rows"};
+  static const char *const inputs[] = {"token_ids",   "positions",   "sequence_ids",
+                                       "block_table", "output_rows", "sampling"};
   switch (arg.kind()) {
   case fb::ArgKind::Arena:
     return "arena+" + std::to_string(arg.offset());
@@ -36,7 +36,7 @@ std::string moec::argText(const fb::Manifest &manifest, const fb::Arg &arg) {
   case fb::ArgKind::Input:
     return inputs[arg.index()];
   case fb::ArgKind::Output:
-    return "logits";
+    return arg.index() == rt::kTokensOutput ? "tokens" : "logits";
   case fb::ArgKind::Cache:
     return "cache " + std::to_string(arg.index());
   case fb::ArgKind::Counters:
