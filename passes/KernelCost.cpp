@@ -1,5 +1,6 @@
 #include "passes/KernelCost.h"
 
+#include "dialects/moe/CacheRow.h"
 #include "dialects/moe/MoeSamplingOps.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -19,8 +20,7 @@ static uint64_t getRowBytes(Value table) {
 }
 
 static uint64_t getCacheRowBytes(Value cache) {
-  auto type = cast<moe::CacheType>(cache.getType());
-  return type.getWidth() * type.getElementType().getIntOrFloatBitWidth() / 8;
+  return moe::getCacheRow(cast<moe::CacheType>(cache.getType())).bytes;
 }
 
 uint64_t moec::passes::getReadBytes(moe::HeadLinearOp product) {

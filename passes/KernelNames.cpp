@@ -1,5 +1,6 @@
 #include "passes/KernelNames.h"
 
+#include "dialects/moe/CacheRow.h"
 #include "dialects/moe/MoeSamplingOps.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -13,7 +14,10 @@ using namespace moec::passes;
 static std::string getElementName(Type type) {
   if (moe::QuantSchemeAttr scheme = moe::getScheme(type))
     type = scheme.getStorage();
-  else if (auto cache = dyn_cast<moe::CacheType>(type))
+  else if (auto cache = dyn_cast<moe::CacheType>(type);
+           cache && moe::getCacheRow(cache).isQuantized())
+    return "f8";
+  else if (cache)
     type = cache.getElementType();
   else
     type = cast<RankedTensorType>(type).getElementType();

@@ -25,10 +25,12 @@ def SetCacheType : ModulePass<"set-cache-type"> {
         %0 = moe.cache_append %cache, ... -> !moe.cache<8xf32, page = 4>     // before
         %0 = moe.cache_append %cache, ... -> !moe.cache<8xbf16, page = 4>    // after type=bf16
 
-    Refuses other types than f32 and bf16: no kernel reads them.
+    With fp8 latents are E4M3 with an f32 scale for each 128 columns, and the rope key behind them is bf16.
+
+    Refuses other types than f32, bf16 and fp8, and fp8 for keys and values: no kernel reads them.
   }];
   let options = [Option<"elementType", "type", "std::string", /*default=*/"\"f32\"",
-                        "element type: f32 or bf16">];
+                        "element type: f32, bf16 or fp8">];
 }
 
 def FuseSharedExpert : ModulePass<"fuse-shared-expert"> {

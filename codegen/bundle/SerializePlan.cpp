@@ -1,6 +1,7 @@
 #include "codegen/bundle/SerializePlan.h"
 
 #include "codegen/bundle/WeightPacker.h"
+#include "dialects/moe/CacheRow.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -271,8 +272,8 @@ LogicalResult Serializer::addPrograms() {
   return success();
 }
 
-/// The cache's layout is the type of the kernels' cache arguments; there are as
-/// many layers as plan.cache ops count.
+/// The cache's layout is the type of the kernels' cache arguments (bytes, when rows are quantized);
+/// there are as many layers as plan.cache ops count.
 LogicalResult Serializer::addCache() {
   for (kern::KernelOp kernel : module.getOps<kern::KernelOp>())
     for (Type type : kernel.getArgumentTypes())
@@ -282,13 +283,17 @@ LogicalResult Serializer::addCache() {
                                     << "; a bundle has one cache layout";
         cacheType = found;
       }
-  auto dtype = cacheType ? toBundleType(cacheType.getElementType()) : std::nullopt;
+  bool isBytes = cacheType && moe::getCacheRow(cacheType).isQuantized();
+  auto dtype = isBytes     ? fb::DType::U8
+               : cacheType ? toBundleType(cacheType.getElementType())
+                           : std::nullopt;
   if (!dtype)
     return module.emitError("no kernel has a cache that a bundle can describe");
   uint32_t layers = 0;
   module.walk([&](plan::CacheOp op) { layers = std::max<uint32_t>(layers, op.getLayer() + 1); });
   pagesPerSequence = llvm::divideCeil(getModuleInt("moe.max_context"), cacheType.getPage());
-  cache = fb::CreateCacheLayout(builder, layers, cacheType.getWidth(), *dtype, cacheType.getPage());
+  uint64_t width = isBytes ? moe::getCacheRow(cacheType).bytes : cacheType.getWidth();
+  cache = fb::CreateCacheLayout(builder, layers, width, *dtype, cacheType.getPage());
   return success();
 }
 

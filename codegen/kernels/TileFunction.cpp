@@ -2,6 +2,7 @@
 #include "codegen/kernels/TileFunction.h"
 
 #include "codegen/kernels/Vectors.h"
+#include "dialects/moe/CacheRow.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -35,6 +36,9 @@ SmallVector<MemRefType, 2> TileFunction::getSlotTypes(Type type, int64_t rowStri
   if (auto quantized = dyn_cast<moe::QTensorType>(type))
     return {getMemRefType(quantized.getCodesType(), rowStride),
             getMemRefType(quantized.getScalesType(), 0)};
+  if (auto cache = dyn_cast<moe::CacheType>(type); cache && moe::getCacheRow(cache).isQuantized())
+    return {MemRefType::get({ShapedType::kDynamic, moe::getCacheRow(cache).bytes},
+                            IntegerType::get(type.getContext(), 8))};
   if (auto cache = dyn_cast<moe::CacheType>(type))
     return {MemRefType::get({ShapedType::kDynamic, cache.getWidth()}, cache.getElementType())};
   return {getMemRefType(cast<RankedTensorType>(type), rowStride)};

@@ -26,7 +26,8 @@ namespace moec::codegen {
 ///   tensor<ExNxKxT>        memref<ExNxKxT>
 ///   tensor<?x?xi32>        memref<?x?xi32, strided<[?, 1]>>: a block table, P columns
 ///   !moe.qtensor           codes as a tensor of them, and the scales as another (contiguous)
-///   !moe.cache<WxT>        memref<?xWxT>; its row count is not known and must not be asked
+///   !moe.cache<WxT>        memref<?xWxT>; its row count is not known and must not be asked; of
+///                          quantized rows memref<?x(bytes of a row)xi8> (QuantizedRows.h)
 struct Buffer {
   mlir::Value data;   // memref: values, or codes of a quantized tensor
   mlir::Value scales; // memref, null unless quantized

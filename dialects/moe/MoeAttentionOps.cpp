@@ -1,8 +1,17 @@
 // Verifiers of the attention ops and the cache.
-#include "dialects/moe/MoeDialect.h"
+#include "dialects/moe/CacheRow.h"
 
 using namespace mlir;
 using namespace moec::moe;
+
+/// A quantized row's codes are the latents.
+static LogicalResult verifyCodes(Operation *op, CacheType cache, int64_t latent) {
+  CacheRow row = getCacheRow(cache);
+  if (row.isQuantized() && row.codes != latent)
+    return op->emitOpError() << "cache rows have " << row.codes
+                             << " quantized columns; expected the " << latent << " of the latent";
+  return success();
+}
 
 LogicalResult CacheAppendOp::verify() {
   auto cache = cast<CacheType>(getCache().getType());
@@ -25,6 +34,8 @@ LogicalResult AttentionOp::verify() {
   if (heads % kvHeads)
     return emitOpError() << "heads (" << heads << ") must be a multiple of kv_heads (" << kvHeads
                          << ")";
+  if (getCacheRow(cast<CacheType>(getCache().getType())).isQuantized())
+    return emitOpError() << "keys and values cannot be quantized; got " << getCache().getType();
   int64_t width = cast<CacheType>(getCache().getType()).getWidth();
   if (width != kvHeads * (key + value))
     return emitOpError() << "cache width (" << width
@@ -56,6 +67,8 @@ LogicalResult MlaAttentionOp::verify() {
   if (cache.getWidth() != weight[1] + rope)
     return emitOpError() << "cache width (" << cache.getWidth() << ") must be latent + rope ("
                          << weight[1] << " + " << rope << ")";
+  if (failed(verifyCodes(*this, cache, weight[1])))
+    return failure();
   int64_t columns = getShape(getQ().getType()).back();
   if (columns != heads * (nope + rope))
     return emitOpError() << "q columns (" << columns
@@ -74,6 +87,8 @@ LogicalResult LatentAttentionOp::verify() {
     return emitOpError() << "rope_dim (" << rope
                          << ") must leave a latent part of the cache width (" << cache.getWidth()
                          << ")";
+  if (failed(verifyCodes(*this, cache, latent)))
+    return failure();
   for (auto [name, type] : {std::pair<StringRef, Type>("q_latent", getQLatent().getType()),
                             std::pair<StringRef, Type>("result", getType())})
     if (getShape(type).back() != heads * latent)

@@ -220,7 +220,9 @@ def Moe_CacheType : Moe_Type<"Cache", "cache"> {
   let summary = "the paged key-value cache of one layer";
   let description = [{
     Rows of `width` elements in pages of `page` rows, found through a block table:
-    `!moe.cache<576xf32, page = 64>`.
+    `!moe.cache<576xf32, page = 64>`. A quantized row has an element type that says how its first columns are
+    stored; those behind them are bf16 (CacheRow.h):
+    `!moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>, page = 64>`.
   }];
   let parameters = (ins "int64_t":$width, "::mlir::Type":$elementType, "int64_t":$page);
   let hasCustomAssemblyFormat = 1;

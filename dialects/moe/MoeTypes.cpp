@@ -1,5 +1,5 @@
 // Attributes and types of the moe dialect: syntax, verification, shape helpers.
-#include "dialects/moe/MoeDialect.h"
+#include "dialects/moe/CacheRow.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -225,9 +225,45 @@ LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, in
     return emitError() << "cache width must be positive; got " << width;
   if (page < 1)
     return emitError() << "cache page must be positive; got " << page;
-  if (!isa<Float32Type, BFloat16Type, Float16Type>(elementType))
-    return emitError() << "cache elements must be f32, bf16 or f16; got " << elementType;
+  if (isa<Float32Type, BFloat16Type, Float16Type>(elementType))
+    return success();
+  auto quantized = dyn_cast<QTensorType>(elementType);
+  if (!quantized)
+    return emitError() << "cache elements must be f32, bf16, f16 or a quantized row; got "
+                       << elementType;
+  ArrayRef<int64_t> shape = quantized.getShape();
+  QuantSchemeAttr scheme = quantized.getScheme();
+  if (shape.size() != 2 || shape[0] != 1 || shape[1] > width ||
+      !isa<Float8E4M3FNType>(scheme.getStorage()) || !scheme.getScale().isF32() ||
+      scheme.getBlock()[0] != 1 || scheme.getBlock()[1] < 1)
+    return emitError() << "the quantized part of a cache row of " << width
+                       << " columns must be 1 x at most as many f8E4M3FN with f32 scales, block "
+                          "[1, n]; got "
+                       << quantized;
+  if (shape[1] % 4 || (width - shape[1]) % 2)
+    return emitError() << "a quantized cache row must have codes by fours and an even number of "
+                          "columns behind them, so that scales and rows are aligned; got "
+                       << shape[1] << " and " << width - shape[1];
   return success();
+}
+
+CacheRow moec::moe::getCacheRow(CacheType type) {
+  CacheRow row;
+  auto quantized = dyn_cast<QTensorType>(type.getElementType());
+  if (!quantized) {
+    row.tail = type.getWidth();
+    row.bytes = type.getWidth() * type.getElementType().getIntOrFloatBitWidth() / 8;
+    return row;
+  }
+  row.codes = quantized.getShape()[1];
+  row.block = quantized.getScheme().getBlock()[1];
+  row.tail = type.getWidth() - row.codes;
+  row.bytes = row.getTailOffset() + 2 * row.tail;
+  return row;
+}
+
+QTensorType moec::moe::getQuantizedCacheElement(MLIRContext *context, int64_t codes) {
+  return QTensorType::get(context, {1, codes}, getActivationScheme(context));
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,4 +1,5 @@
 // The paged cache, and attention over it: over keys and values, and over latents in its two forms.
+#include "dialects/moe/CacheRow.h"
 #include "dialects/reference/Scope.h"
 #include "dialects/reference/SmallFloat.h"
 
@@ -59,22 +60,35 @@ static void softmax(std::vector<double> &scores) {
     score /= sum;
 }
 
+void moec::reference::roundCacheRow(moe::CacheType type, double *row) {
+  moe::CacheRow layout = moe::getCacheRow(type);
+  mlir::Type tail = type.getElementType();
+  if (layout.isQuantized())
+    tail = mlir::BFloat16Type::get(type.getContext());
+  for (int64_t first = 0; first < layout.codes; first += layout.block) {
+    int64_t size = std::min(layout.block, layout.codes - first);
+    double scale =
+        quantizeBlock(row + first, size, mlir::Float32Type::get(type.getContext()), row + first);
+    for (int64_t i = 0; i < size; ++i)
+      row[first + i] *= scale;
+  }
+  for (int64_t i = layout.codes; i < type.getWidth(); ++i)
+    row[i] = tail.isF32() ? row[i] : roundTo(tail, row[i]);
+}
+
 Results moec::reference::evaluate(moe::CacheAppendOp op, Scope &in) {
   if (auto error = checkSameRows(op, in, {op.getRows(), op.getPositions(), op.getSequences()}))
     return error;
   Cache cache = in.cache(op.getCache());
   const Tensor &rows = in.tensor(op.getRows());
   const Ints &positions = in.ints(op.getPositions()), &sequences = in.ints(op.getSequences());
-  mlir::Type elementType = llvm::cast<moe::CacheType>(op.getType()).getElementType();
   BlockTable table(op, in.ints(op.getBlockTable()), cache);
   for (int64_t t = 0; t < rows.rows(); ++t) {
     auto slot = table.getSlot(sequences.data[t], positions.data[t]);
     if (!slot)
       return slot.takeError();
-    for (int64_t i = 0; i < rows.columns(); ++i) {
-      double value = rows.at(t, i);
-      cache.rows.at(*slot, i) = elementType.isF32() ? value : roundTo(elementType, value);
-    }
+    std::copy_n(rows.row(t), rows.columns(), cache.rows.row(*slot));
+    roundCacheRow(llvm::cast<moe::CacheType>(op.getType()), cache.rows.row(*slot));
   }
   return results(std::move(cache));
 }

@@ -25,7 +25,8 @@ Tensor Quantized::dequantize() const {
 /// Codes and scale of x[0 .. size). The one place where f32 is the meaning, not
 /// an approximation: weights of few bits make values that lie on a tie between two codes, and the
 /// published code decides them by its quotient in f32.
-static double quantizeBlock(const double *x, int64_t size, mlir::Type scaleType, double *codes) {
+double moec::reference::quantizeBlock(const double *x, int64_t size, mlir::Type scaleType,
+                                      double *codes) {
   float amax = 0;
   for (int64_t i = 0; i < size; ++i)
     amax = std::max(amax, std::abs(float(x[i])));

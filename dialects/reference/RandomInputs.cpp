@@ -2,6 +2,7 @@
 // fills the arguments from it.
 #include "dialects/reference/RandomInputs.h"
 
+#include "dialects/moe/CacheRow.h"
 #include "dialects/reference/Random.h"
 #include "dialects/reference/Scope.h"
 
@@ -380,6 +381,8 @@ llvm::Expected<Value> InputMaker::fill(Role role, mlir::Type type, int64_t rows,
     Cache result{Tensor({pages * cache.getPage(), cache.getWidth()}), cache.getPage()};
     for (double &element : result.rows.data)
       element = random.normal();
+    for (int64_t row = 0; moe::getCacheRow(cache).isQuantized() && row < result.rows.rows(); ++row)
+      roundCacheRow(cache, result.rows.row(row));
     return result;
   }
   if (auto quantized = llvm::dyn_cast<moe::QTensorType>(type)) {

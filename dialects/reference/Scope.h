@@ -62,6 +62,8 @@ double swiglu(double gate, double up);
 // Quantization.cpp
 Results evaluate(moe::QuantizeOp op, Scope &in);
 Results evaluate(moe::DequantizeOp op, Scope &in);
+/// Codes and scale of x[0 .. size), as moe.quantize makes them.
+double quantizeBlock(const double *x, int64_t size, mlir::Type scaleType, double *codes);
 
 // Linear.cpp
 Results evaluate(moe::LinearOp op, Scope &in);
@@ -71,6 +73,8 @@ double dot(const double *x, const double *y, int64_t size);
 
 // Attention.cpp
 Results evaluate(moe::CacheAppendOp op, Scope &in);
+/// A row as a cache of this type holds it.
+void roundCacheRow(moe::CacheType type, double *row);
 Results evaluate(moe::AttentionOp op, Scope &in);
 Results evaluate(moe::MlaAttentionOp op, Scope &in);
 Results evaluate(moe::LatentAttentionOp op, Scope &in);

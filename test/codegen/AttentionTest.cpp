@@ -52,6 +52,19 @@ INSTANTIATE_TEST_SUITE_P(Caches, Attention,
                          testing::Combine(testing::Values("f32", "bf16"),
                                           testing::ValuesIn(getTargets())));
 
+/// Latents of two blocks of codes and a part of a third, beside a rope key in bf16.
+TEST(QuantizedCache, LatentAttention) {
+  for (const std::string &target : getTargets()) {
+    AttentionText text{.heads = 6, .latent = 260, .rope = 18, .nope = 5, .page = 7};
+    text.cache = "!moe.qtensor<1x260xf8E4M3FN, block = [1, 128], scale = f32>";
+    KernelHarness harness(text.str(), {}, target);
+    for (int64_t tokens : {1, 9}) {
+      harness.setDims({.tokens = tokens, .sequences = 2});
+      EXPECT_LE(harness.compare()[0], 1e-6) << tokens << " on " << target;
+    }
+  }
+}
+
 /// The heads' products behind the attention: odd sizes, a short last tile, every type of weight.
 TEST_P(Attention, HeadProducts) {
   AttentionText attention{

@@ -3,7 +3,10 @@
 
 #include "codegen/target/amd/AmdTarget.h"
 #include "codegen/target/nvidia/NvidiaTarget.h"
+#include "dialects/moe/CacheRow.h"
 #include "dialects/moe/Recipe.h"
+#include "dialects/reference/Scope.h"
+#include "dialects/reference/SmallFloat.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -271,7 +274,63 @@ template <typename T> static reference::Dense<T> readDense(const SlotMemory &mem
   return dense;
 }
 
+/// A row of a quantized cache, as bytes.
+static void encodeCacheRow(moe::CacheType type, const double *row, SlotMemory &memory,
+                           int64_t index) {
+  moe::CacheRow layout = moe::getCacheRow(type);
+  auto put = [&](int64_t at, const void *data, int64_t size) {
+    for (int64_t i = 0; i < size; ++i)
+      memory.setBits(index, at + i, static_cast<const uint8_t *>(data)[i]);
+  };
+  std::vector<double> codes(layout.block);
+  for (int64_t first = 0; first < layout.codes; first += layout.block) {
+    int64_t size = std::min(layout.block, layout.codes - first);
+    auto scale = float(reference::quantizeBlock(row + first, size,
+                                                Float32Type::get(type.getContext()), codes.data()));
+    put(layout.getScalesOffset() + first / layout.block * 4, &scale, 4);
+    for (int64_t i = 0; i < size; ++i)
+      memory.setBits(index, first + i, reference::SmallFloat::e4m3().encode(codes[i]));
+  }
+  for (int64_t i = 0; i < layout.tail; ++i) {
+    auto bits = uint16_t(reference::SmallFloat::bf16().encode(row[layout.codes + i]));
+    put(layout.getTailOffset() + 2 * i, &bits, 2);
+  }
+}
+
+static void decodeCacheRow(moe::CacheType type, const SlotMemory &memory, int64_t index,
+                           double *row) {
+  moe::CacheRow layout = moe::getCacheRow(type);
+  auto get = [&](int64_t at, auto value) {
+    uint8_t bytes[sizeof value];
+    for (size_t i = 0; i < sizeof value; ++i)
+      bytes[i] = uint8_t(memory.bits(index, at + i));
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
+  };
+  for (int64_t i = 0; i < layout.codes; ++i) {
+    auto scale = get(layout.getScalesOffset() + i / layout.block * 4, float());
+    row[i] = reference::SmallFloat::e4m3().decode(memory.bits(index, i)) * scale;
+  }
+  for (int64_t i = 0; i < layout.tail; ++i)
+    row[layout.codes + i] =
+        reference::SmallFloat::bf16().decode(get(layout.getTailOffset() + 2 * i, uint16_t()));
+}
+
+/// The type of argument `value`, when it is a cache of quantized rows.
+static moe::CacheType getQuantizedCache(kern::KernelOp kernel, unsigned value) {
+  if (value >= kernel.getNumArguments())
+    return {};
+  auto cache = dyn_cast<moe::CacheType>(kernel.getArgumentTypes()[value]);
+  return cache && moe::getCacheRow(cache).isQuantized() ? cache : moe::CacheType();
+}
+
 void KernelHarness::write(unsigned value, const reference::Value &contents) {
+  if (moe::CacheType type = getQuantizedCache(kernel, value)) {
+    auto &rows = std::get<reference::Cache>(contents).rows;
+    for (int64_t row = 0; !rows.data.empty() && row < rows.rows(); ++row)
+      encodeCacheRow(type, rows.row(row), argument(value), row);
+    return;
+  }
   if (auto *tensor = std::get_if<reference::Tensor>(&contents))
     return writeDense(argument(value), *tensor);
   if (auto *ints = std::get_if<reference::Ints>(&contents))
@@ -284,6 +343,14 @@ void KernelHarness::write(unsigned value, const reference::Value &contents) {
 }
 
 reference::Value KernelHarness::read(unsigned value, Type type) {
+  if (moe::CacheType cache = getQuantizedCache(kernel, value)) {
+    SlotMemory &memory = argument(value);
+    reference::Cache contents{reference::Tensor({memory.rows(), cache.getWidth()}),
+                              cache.getPage()};
+    for (int64_t row = 0; row < memory.rows(); ++row)
+      decodeCacheRow(cache, memory, row, contents.rows.row(row));
+    return contents;
+  }
   if (auto quantized = dyn_cast<moe::QTensorType>(type)) {
     auto block = quantized.getScheme().getBlock();
     return reference::Quantized{readDense<double>(argument(value, 0)),

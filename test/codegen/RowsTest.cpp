@@ -242,6 +242,11 @@ std::string latentKernel(llvm::StringRef element) {
 TEST(Rows, LatentIntoCache) { expectClose(latentKernel("f32"), 3e-7); }
 TEST(Rows, LatentIntoBFloat16Cache) { expectClose(latentKernel("bf16"), 2e-3); }
 
+TEST(Rows, LatentIntoQuantizedCache) {
+  expectClose(latentKernel("!moe.qtensor<1x60xf8E4M3FN, block = [1, 128], scale = f32>"), 2e-3);
+  expectClose(latentKernel("!moe.qtensor<1x60xf8E4M3FN, block = [1, 32], scale = f32>"), 2e-3);
+}
+
 // What the down-projection's halves become: siblings of different widths, one of them a cache row.
 TEST(Rows, NormQuantizeBesideCacheWrite) {
   expectClose(R"(

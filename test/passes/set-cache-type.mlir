@@ -1,7 +1,13 @@
 // RUN: moec-opt %s --set-cache-type=type=bf16 | FileCheck %s
 // RUN: not moec-opt %s --set-cache-type=type=f64 2>&1 | FileCheck %s --check-prefix=BAD
 
-// BAD: the cache's element type must be f32 or bf16; got 'f64'
+// BAD: the cache's element type must be f32, bf16 or fp8; got 'f64'
+
+// RUN: moec-opt %S/Inputs/layer.mlir --set-cache-type=type=fp8 | FileCheck %s --check-prefix=FP8
+// FP8: kv_cache = "fp8"
+// FP8: moe.cache_append {{.*}} -> !moe.cache<{{[0-9]+}}x!moe.qtensor<1x{{[0-9]+}}xf8E4M3FN, block = [1, 128], scale = f32>, page = {{[0-9]+}}>
+// RUN: not moec-opt %s --set-cache-type=type=fp8 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: a cache of type fp8 needs attention over latents of a multiple of 4 columns; got 0
 
 // CHECK: moe.numerics = {kv_cache = "bf16"}
 module attributes {moe.numerics = {kv_cache = "f32"}} {

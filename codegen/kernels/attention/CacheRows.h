@@ -1,7 +1,10 @@
 // Rows of a paged cache, found through the block table.
 #pragma once
 
+#include "codegen/kernels/QuantizedRows.h"
 #include "codegen/kernels/TileFunction.h"
+
+#include <optional>
 
 namespace moec::codegen {
 
@@ -18,7 +21,8 @@ public:
   };
 
   /// Fetches the parts of `count` rows of `sequence` from `position` on as f32 into rows 0 ... of
-  /// each part's `into`, zeros behind them up to whole vectors.
+  /// each part's `into`, zeros behind them up to whole vectors. Quantized rows have one part, all
+  /// of the row.
   void fetch(mlir::Value sequence, mlir::Value position, mlir::Value count,
              llvm::ArrayRef<Part> parts);
 
@@ -29,8 +33,11 @@ public:
   int64_t getColumns() const { return columns; }
 
 private:
+  void fetchQuantized(mlir::Value slot, mlir::Value into, mlir::Value row);
+
   mlir::ImplicitLocOpBuilder &b;
   mlir::Value data, blockTable;
+  std::optional<QuantizedRows> quantized;
   int64_t columns, page, lanes;
 };
 

@@ -1,6 +1,7 @@
 // Each row-wise op as loops over the columns of one row.
 #include "codegen/kernels/rows/RowProgram.h"
 
+#include "codegen/kernels/QuantizedRows.h"
 #include "codegen/kernels/Vectors.h"
 #include "codegen/kernels/rows/RowParts.h"
 
@@ -198,5 +199,17 @@ void RowProgram::emitCacheAppend(moe::CacheAppendOp op) {
   Value page = loadIndex(b, tile.getArgument(op.getBlockTable()).data, {sequence, index});
   Value target = addIndex(b, arith::MulIOp::create(b, page, pageRows),
                           arith::RemUIOp::create(b, position, pageRows));
-  copy(get(op.getRows()), {tile.getArgument(cache).data, {}, target, 0, type.getWidth()});
+  RowRef row = get(op.getRows());
+  Value memory = tile.getArgument(cache).data;
+  if (!moe::getCacheRow(type).isQuantized())
+    return copy(row, {memory, {}, target, 0, type.getWidth()});
+  QuantizedRows rows(b, memory, type);
+  RowRef codes = row, tail = row;
+  codes.columns = rows.layout.codes;
+  RowRef into{rows.codes, rows.scales, target, 0, codes.columns};
+  into.startBlock = constantIndex(b, rows.firstScale);
+  quantizeRow(b, team, codes, into, rows.layout.block);
+  tail.offset += codes.columns;
+  tail.columns = rows.layout.tail;
+  copy(tail, {rows.tail, {}, target, rows.firstTail, tail.columns});
 }

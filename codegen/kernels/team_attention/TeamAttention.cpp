@@ -11,6 +11,7 @@
 // moe.attention is the same with the head's own columns of a cached row as key and as value.
 // moe.mla_attention is computed by its absorbed form, whatever the number of tokens. Plain: any
 // GPU, any shape, and no matrix instructions.
+#include "codegen/kernels/QuantizedRows.h"
 #include "codegen/kernels/TeamEmitters.h"
 #include "codegen/kernels/Vectors.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
@@ -82,6 +83,7 @@ private:
   void stageQuery(moe::MlaAttentionOp op);
   void copy(Value from, Value row, Value column, int64_t columns, int64_t to);
   void fetchSlots(Value position, Value count);
+  Value loadCached(Value slot, Value first, Value column, int64_t width);
   void emitScores(Value count);
   /// Turns scores into weights; returns the new maximum and sum, and by how much the output
   /// shrinks.
@@ -97,7 +99,8 @@ private:
   int64_t block; // positions
   Value query, output, scores, slots;
   Value cache, token, head;
-  Value firstKey, firstValue; // columns of a cached row
+  std::optional<QuantizedRows> quantized; // the cache, when its rows are
+  Value firstKey, firstValue;             // columns of a cached row
 };
 
 } // namespace
@@ -111,6 +114,8 @@ TeamAttention::TeamAttention(TileFunction &tile, const Shape &shape)
   scores = tile.allocate({block}, f32);
   slots = tile.allocate({block}, b.getI32Type());
   cache = tile.getArgument(shape.cache).data;
+  if (auto type = cast<moe::CacheType>(shape.cache.getType()); moe::getCacheRow(type).isQuantized())
+    quantized.emplace(b, cache, type);
   Value heads = constantIndex(b, shape.heads);
   token = arith::DivUIOp::create(b, tile.getTile(), heads);
   head = arith::RemUIOp::create(b, tile.getTile(), heads);
@@ -209,14 +214,30 @@ void TeamAttention::fetchSlots(Value position, Value count) {
   });
 }
 
+/// Columns of a cached row, `column` counting from `first` on; of a quantized row, codes of one
+/// block.
+Value TeamAttention::loadCached(Value slot, Value first, Value column, int64_t width) {
+  if (quantized)
+    return quantized->loadCodes(b, slot, column, width);
+  return loadFloats(b, cache, {slot, addIndex(b, first, column)}, width);
+}
+
 void TeamAttention::emitScores(Value count) {
   forItems(b, team, constantIndex(b, 0), count, [&](Value i, const Team &part) {
     Value slot = loadIndex(b, slots, {i});
     auto step = [&](Value column, int64_t width, ValueRange carried) -> SmallVector<Value> {
       return {dot(b, loadFloats(b, query, {column}, width),
-                  loadFloats(b, cache, {slot, addIndex(b, firstKey, column)}, width), carried[0])};
+                  loadCached(slot, firstKey, column, width), carried[0])};
     };
-    Value score = foldColumns(b, shape.width, part, {constantFloat(b, 0)}, step)[0];
+    auto tailStep = [&](Value column, int64_t width, ValueRange carried) -> SmallVector<Value> {
+      Value at = addIndex(b, column, quantized->layout.codes);
+      return {dot(b, loadFloats(b, query, {at}, width), quantized->loadTail(b, slot, column, width),
+                  carried[0])};
+    };
+    int64_t columns = quantized ? quantized->layout.codes : shape.width;
+    Value score = foldColumns(b, columns, part, {constantFloat(b, 0)}, step)[0];
+    if (quantized)
+      score = foldColumns(b, quantized->layout.tail, part, {score}, tailStep)[0];
     score = reduceTeam(b, part, score, Reduction::Add);
     score = arith::MulFOp::create(b, score, constantFloat(b, shape.scale));
     runOnce(b, part, [&] { storeFloat(b, score, scores, {i}); });
@@ -247,8 +268,7 @@ void TeamAttention::accumulate(Value count, Value shrink) {
     Value before = loadFloats(b, output, {column}, width);
     before = arith::MulFOp::create(b, before, splat(b, shrink, width));
     auto step = [&](Value i, ValueRange carried) -> SmallVector<Value> {
-      Value row =
-          loadFloats(b, cache, {loadIndex(b, slots, {i}), addIndex(b, firstValue, column)}, width);
+      Value row = loadCached(loadIndex(b, slots, {i}), firstValue, column, width);
       Value weight = splat(b, loadFloat(b, scores, {i}), width);
       return {math::FmaOp::create(b, weight, row, carried[0])};
     };

@@ -27,8 +27,6 @@ static Error refuseUnsupported(const CompileOptions &options) {
     return makeError("--scheme {0} is not supported yet; weights keep the checkpoint's scheme "
                      "(--scheme keep)",
                      options.scheme);
-  if (options.kvCache == "fp8")
-    return makeError("--kv-cache fp8 is not supported yet; supported: f32, bf16");
   if (options.output.empty() == options.emit.empty())
     return makeError("give either -o <folder> for a bundle or --emit <stage> for its text");
   return options.emit.empty() ? Error::success() : checkStage(options.emit);
@@ -79,7 +77,8 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
       ->check(CLI::IsMember({"f32", "bf16"}));
   command
       .add_option("--kv-cache", options->kvCache,
-                  "element type of the key-value cache; default: as --activation-type's")
+                  "element type of the key-value cache; fp8: of latents only; default: as "
+                  "--activation-type's")
       ->check(CLI::IsMember({"f32", "bf16", "fp8"}));
   command
       .add_option(

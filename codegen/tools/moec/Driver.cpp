@@ -97,6 +97,8 @@ Error Driver::buildPipeline() {
   how.maxBatch = options.maxBatch;
   how.disable = options.disabled;
   how.activationType = options.activationType;
+  if (options.kvCache == "fp8") // imported as f32
+    how.kvCache = options.kvCache;
   how.sampling = options.sampling.empty() ? backend->samplesTokens() : options.sampling == "device";
   pipeline = std::make_unique<mlir::PassManager>(&context);
   if (options.emit == "kern")

@@ -36,6 +36,8 @@ importForInterpreter(mlir::MLIRContext &context, const frontend::Checkpoint &che
   if (!module)
     return module;
   mlir::PassManager manager(&context);
+  if (options.kvCache == "fp8")
+    manager.addPass(passes::createSetCacheType({options.kvCache}));
   manager.addPass(passes::createExpandExperts());
   manager.addPass(passes::createQuantizeActivations());
   if (failed(manager.run(**module)))
@@ -92,7 +94,7 @@ void moec::addInterpret(CLI::App &app, int &exitCode) {
   command->add_option("--activations", options->activations, "default: as the checkpoint says")
       ->check(CLI::IsMember({"quantized", "exact"}));
   command->add_option("--kv-cache", options->kvCache, "element type of the key-value cache")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(CLI::IsMember({"f32", "bf16", "fp8"}))
       ->capture_default_str();
   command->add_option("--logits-out", options->logits,
                       "write float32 logits [positions, vocab] to this safetensors file");

@@ -186,8 +186,18 @@ func.func private @f(!moe.cache<4xf32, page = 0>)
 
 // -----
 
-// expected-error @+1 {{cache elements must be f32, bf16 or f16; got 'f64'}}
+// expected-error @+1 {{cache elements must be f32, bf16, f16 or a quantized row; got 'f64'}}
 func.func private @f(!moe.cache<4xf64, page = 64>)
+
+// -----
+
+// expected-error @+1 {{the quantized part of a cache row of 8 columns must be 1 x at most as many f8E4M3FN with f32 scales, block [1, n]; got}}
+func.func private @f(!moe.cache<8x!moe.qtensor<1x12xf8E4M3FN, block = [1, 4], scale = f32>, page = 64>)
+
+// -----
+
+// expected-error @+1 {{a quantized cache row must have codes by fours and an even number of columns behind them, so that scales and rows are aligned; got 6 and 2}}
+func.func private @f(!moe.cache<8x!moe.qtensor<1x6xf8E4M3FN, block = [1, 4], scale = f32>, page = 64>)
 
 // -----
 

@@ -156,3 +156,7 @@ func.func @sampling(%logits: tensor<?x300xf32>, %sampling: tensor<?x4xi32>) -> t
     : (tensor<?x300xf32>, tensor<?x3xf32>, tensor<?x6xi32>, tensor<?x4xi32>) -> tensor<?xi32>
   return %ids : tensor<?xi32>
 }
+
+// CHECK-LABEL: func.func private @quantized_cache
+// CHECK-SAME: !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>, page = 64>
+func.func private @quantized_cache(!moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>, page = 64>)

@@ -73,6 +73,24 @@ TEST_F(AttentionTest, A16BitCacheRoundsItsRows) {
   EXPECT_EQ(std::get<Cache>(*out[0]).rows.data[0], 0.10009765625);
 }
 
+// Two codes by two scales, and a column behind them in bf16.
+TEST_F(AttentionTest, AQuantizedCacheHoldsCodesScalesAndATail) {
+  std::string type =
+      "!moe.cache<6x!moe.qtensor<1x4xf8E4M3FN, block = [1, 2], scale = f32>, page = 2>";
+  std::vector<double> rows;
+  for (int row = 0; row < 3; ++row)
+    rows.insert(rows.end(), {448, 100, 0, 0.9, 0.1, -3});
+  auto out = evaluate("moe.cache_append", type + ", tensor<?x6xf32>, " + std::string(step), "",
+                      type, withStep({share(Cache{Tensor({8, 6}), 2}), floats({3, 6}, rows)}));
+  const double *row = std::get<Cache>(*out[0]).rows.row(0);
+  EXPECT_EQ(row[0], 448);
+  EXPECT_EQ(row[1], 96); // codes near 100 are 96 and 104; 100 lies between, to even
+  EXPECT_EQ(row[2], 0);
+  EXPECT_NEAR(row[3], 0.9, 1e-7); // the largest of its block
+  EXPECT_EQ(row[4], 0.10009765625);
+  EXPECT_EQ(row[5], -3);
+}
+
 TEST_F(AttentionTest, PlacesOutsideTheCacheAreErrors) {
   auto error = [&] {
     return fail("moe.cache_append",
