@@ -106,6 +106,22 @@ std::pair<kern::Dim, int64_t> moec::codegen::getRows(kern::KernelOp kernel) {
   return {kern::Dim::One, moe::getShape(kernel.getResultTypes()[0])[0]};
 }
 
+int64_t moec::codegen::getMostRows(kern::KernelOp kernel, int64_t otherwise) {
+  auto module = kernel->getParentOfType<ModuleOp>();
+  auto [dim, multiplier] = getRows(kernel);
+  int64_t most = 0;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto bounds = function->getAttrOfType<kern::BoundsAttr>("kern.bounds");
+    if (!bounds)
+      continue;
+    function.walk([&, dim = dim, multiplier = multiplier](kern::LaunchOp launch) {
+      if (launch.getKernel() == kernel.getSymName())
+        most = std::max<int64_t>(most, bounds.getSizes()[static_cast<unsigned>(dim)] * multiplier);
+    });
+  }
+  return most ? most : otherwise;
+}
+
 ColumnBlock moec::codegen::getColumnBlock(ImplicitLocOpBuilder &b, Value begin, int64_t columns,
                                           int64_t size) {
   ColumnBlock block{constantIndex(b, size), nullptr, columns % size};

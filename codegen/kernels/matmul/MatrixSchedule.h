@@ -40,6 +40,10 @@ template <typename Op> Op findHero(kern::KernelOp kernel) {
 /// The run-time size, and its multiple, that counts the rows of the yielded values.
 std::pair<kern::Dim, int64_t> getRows(kern::KernelOp kernel);
 
+/// The largest number of those rows that a program of the module launches `kernel` for; `otherwise`
+/// when none says. Programs are known until they are planned.
+int64_t getMostRows(kern::KernelOp kernel, int64_t otherwise);
+
 /// A block of at most `size` columns of `columns`, beginning at `begin`, a multiple of `size`.
 struct ColumnBlock {
   mlir::Value count;     // columns in the block

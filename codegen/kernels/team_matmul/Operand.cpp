@@ -3,6 +3,9 @@
 #include "codegen/kernels/Vectors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace moec;
@@ -46,6 +49,26 @@ Value Operand::load(ImplicitLocOpBuilder &b, Value row, Value column, int64_t la
 
 Value Operand::loadElement(ImplicitLocOpBuilder &b, Value row, Value column) const {
   return loadFloat(b, buffer.data, at(row, column));
+}
+
+/// `loaded` as the type of its bits, which loops can carry on any machine.
+static Value toRaw(ImplicitLocOpBuilder &b, Value loaded) {
+  Type type = loaded.getType();
+  if (!isa<Float8E4M3FNType>(getElementTypeOrSelf(type)))
+    return loaded;
+  auto vector = dyn_cast<VectorType>(type);
+  Type bits = vector ? Type(vector.clone(b.getI8Type())) : Type(b.getI8Type());
+  return arith::BitcastOp::create(b, bits, loaded);
+}
+
+Value Operand::loadRaw(ImplicitLocOpBuilder &b, Value row, Value column, int64_t lanes) const {
+  Type element = cast<MemRefType>(buffer.data.getType()).getElementType();
+  return toRaw(b, vector::LoadOp::create(b, VectorType::get({lanes}, element), buffer.data,
+                                         at(row, column)));
+}
+
+Value Operand::loadRawElement(ImplicitLocOpBuilder &b, Value row, Value column) const {
+  return toRaw(b, memref::LoadOp::create(b, buffer.data, at(row, column)));
 }
 
 Value Operand::loadScale(ImplicitLocOpBuilder &b, Value row, Value column) const {

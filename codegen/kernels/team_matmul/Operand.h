@@ -30,6 +30,11 @@ public:
   mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value row, mlir::Value column,
                    int64_t lanes) const;
   mlir::Value loadElement(mlir::ImplicitLocOpBuilder &b, mlir::Value row, mlir::Value column) const;
+  /// As stored, codes as i8.
+  mlir::Value loadRaw(mlir::ImplicitLocOpBuilder &b, mlir::Value row, mlir::Value column,
+                      int64_t lanes) const;
+  mlir::Value loadRawElement(mlir::ImplicitLocOpBuilder &b, mlir::Value row,
+                             mlir::Value column) const;
   /// The scale of an element, f32; null without scales.
   mlir::Value loadScale(mlir::ImplicitLocOpBuilder &b, mlir::Value row, mlir::Value column) const;
 

@@ -37,6 +37,7 @@ public:
     llvm::function_ref<mlir::Value(mlir::Value token)> source; // token -> row of x
     mlir::Value expert;                                        // null unless the weight is a stack
     int64_t sumsColumn = 0;                                    // where in the sums
+    mlir::Value weightColumn = {}; // first column of a transposed weight, whose rows are the depth
   };
   /// No barrier stands before or behind it.
   void emit(const Range &range);

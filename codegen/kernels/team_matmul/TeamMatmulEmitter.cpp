@@ -4,14 +4,24 @@
 #include "codegen/kernels/matmul/Epilogue.h"
 #include "codegen/kernels/matmul/GatedEpilogue.h"
 #include "codegen/kernels/matmul/ProductTile.h"
+#include "codegen/kernels/team_matmul/FragmentDot.h"
 #include "codegen/kernels/team_matmul/TeamDot.h"
 #include "codegen/kernels/team_matmul/TeamRowSum.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
+
+/// What a schedule has whose products are matrix instructions': StagedOperand::kSlice.
+static constexpr llvm::StringLiteral kSliceSize = "slice";
+/// Up to so many rows, threads multiply without matrix instructions: reading the weight takes
+/// longer, and nothing waits for shared memory.
+static constexpr int64_t kFewRows = 8;
+static constexpr int64_t kManyRows = 4096; // when no program says how many there are
 
 namespace {
 
@@ -39,6 +49,25 @@ struct Product {
       return heads.getTransposed() ? moe::getShape(weight.getType())[1] : heads.getWSize();
     return GatedEpilogue::matches(kernel) ? GatedEpilogue::getColumns(kernel) : getWeightRows();
   }
+  bool isTransposed() const {
+    moe::HeadLinearOp heads = getHeads();
+    return heads && heads.getTransposed();
+  }
+  /// Terms of each sum.
+  int64_t getDepth() const {
+    return isTransposed() ? int64_t(getHeads().getWSize()) : moe::getShape(weight.getType()).back();
+  }
+  /// Whether matrix instructions can compute it.
+  bool suitsFragments() const {
+    if (!StagedOperand::accepts(x.getType()))
+      return false;
+    if (!isTransposed())
+      return StagedOperand::accepts(weight.getType());
+    moe::HeadLinearOp heads = getHeads();
+    int64_t rows = getWeightRows() / int64_t(heads.getHeads());
+    return StagedOperand::acceptsTransposed(weight.getType(), getDepth(),
+                                            std::gcd(rows, int64_t(heads.getWOffset())));
+  }
 };
 
 /// Emits one kernel.
@@ -60,7 +89,10 @@ private:
     Value block, numTokens;
     llvm::function_ref<Value(Value)> source, resultRow;
     Value expert = {};
+    Value weightColumn = {}; // of a transposed weight
   };
+  void emitDot(const TeamDot::Range &range);
+  Value getSums() const { return fragmentDot ? fragmentDot->getSums() : dot->getSums(); }
   void emitPlace(const Place &place);
   void emitGated(const Place &place, Value column, const ColumnBlock &block);
   void emitPlain(const Place &place, Value weightRow, Value xColumn, Value resultColumn,
@@ -84,7 +116,8 @@ private:
   Product product;
   Operand x, weight;
   int64_t tileColumns, tileTokens, columns;
-  std::optional<TeamDot> dot;
+  std::optional<TeamDot> dot; // one of these
+  std::optional<FragmentDot> fragmentDot;
   std::optional<Epilogue> epilogue;
   std::optional<GatedEpilogue> gated;
 };
@@ -111,7 +144,15 @@ LogicalResult TeamProduct::readBody() {
 LogicalResult TeamProduct::emit() {
   if (failed(readBody()))
     return failure();
-  dot.emplace(tile, x, weight, tileTokens, gated ? 2 * tileColumns : tileColumns);
+  if (tile.getScheduleSize(kSliceSize))
+    fragmentDot.emplace(tile, x, weight,
+                        FragmentDot::Shape{.tokens = tileTokens,
+                                           .columns = tileColumns,
+                                           .parts = gated ? 2 : 1,
+                                           .depth = product.getDepth(),
+                                           .isTransposed = product.isTransposed()});
+  else
+    dot.emplace(tile, x, weight, tileTokens, gated ? 2 * tileColumns : tileColumns);
   if (product.getHeads())
     emitHeads();
   else if (product.getGrouped())
@@ -119,6 +160,13 @@ LogicalResult TeamProduct::emit() {
   else
     emitLinear();
   return success();
+}
+
+void TeamProduct::emitDot(const TeamDot::Range &range) {
+  if (fragmentDot)
+    fragmentDot->emit(range);
+  else
+    dot->emit(range);
 }
 
 void TeamProduct::emitLinear() {
@@ -163,14 +211,15 @@ void TeamProduct::emitPlace(const Place &place) {
 
 void TeamProduct::emitPlain(const Place &place, Value weightRow, Value xColumn, Value resultColumn,
                             const ColumnBlock &block) {
-  dot->emit({.weightRow = weightRow,
-             .numRows = block.count,
-             .numTokens = place.numTokens,
-             .xColumn = xColumn,
-             .source = place.source,
-             .expert = place.expert});
+  emitDot({.weightRow = weightRow,
+           .numRows = block.count,
+           .numTokens = place.numTokens,
+           .xColumn = xColumn,
+           .source = place.source,
+           .expert = place.expert,
+           .weightColumn = place.weightColumn});
   barrier(b, team);
-  epilogue->emit({.sums = dot->getSums(),
+  epilogue->emit({.sums = getSums(),
                   .numTokens = place.numTokens,
                   .resultColumn = resultColumn,
                   .resultRow = place.resultRow,
@@ -182,17 +231,17 @@ void TeamProduct::emitGated(const Place &place, Value column, const ColumnBlock 
   const GatedEpilogue::Layout &layout = gated->getLayout();
   for (auto [offset, sumsColumn] :
        {std::pair(layout.gateOffset, int64_t(0)), {layout.upOffset, tileColumns}})
-    dot->emit({.weightRow = addIndex(b, column, offset),
-               .numRows = block.count,
-               .numTokens = place.numTokens,
-               .xColumn = constantIndex(b, 0),
-               .source = place.source,
-               .expert = place.expert,
-               .sumsColumn = sumsColumn});
+    emitDot({.weightRow = addIndex(b, column, offset),
+             .numRows = block.count,
+             .numTokens = place.numTokens,
+             .xColumn = constantIndex(b, 0),
+             .source = place.source,
+             .expert = place.expert,
+             .sumsColumn = sumsColumn});
   barrier(b, team);
   forItems(b, team, constantIndex(b, 0), place.numTokens, [&](Value token, const Team &part) {
     block.forWidth(b, tileColumns, [&](int64_t count) {
-      gated->emit(part, {.sums = dot->getSums(),
+      gated->emit(part, {.sums = getSums(),
                          .token = token,
                          .row = place.resultRow(token),
                          .column = column,
@@ -222,11 +271,15 @@ void TeamProduct::emitHeads() {
     weightRow = arith::AddIOp::create(b, weightRow, column);
     return emitPlain(place, weightRow, xColumn, resultColumn, block);
   }
+  if (fragmentDot) {
+    place.weightColumn = column;
+    return emitPlain(place, weightRow, xColumn, resultColumn, block);
+  }
   block.forWidth(b, tileColumns, [&](int64_t count) {
     emitTransposed(place, token, weightRow, column, xColumn, count);
   });
   barrier(b, team);
-  epilogue->emit({.sums = dot->getSums(),
+  epilogue->emit({.sums = getSums(),
                   .numTokens = place.numTokens,
                   .resultColumn = resultColumn,
                   .resultRow = row,
@@ -278,9 +331,34 @@ public:
       threads = 64;
     }
     threads = std::clamp(threads, machine.subgroup, machine.threads);
-    return {{makeSchedule(kernel.getContext(),
-                          {{"columns", tileColumns}, {"tokens", 16}, {"threads", threads}}),
-             0}};
+    bool hasFew = getMostRows(kernel, kManyRows) <= kFewRows;
+    SmallVector<Candidate> candidates{
+        {makeSchedule(kernel.getContext(),
+                      {{"columns", tileColumns}, {"tokens", 16}, {"threads", threads}}),
+         hasFew ? 0.0 : 1.0}};
+    addFragmentCandidate(kernel, machine, hasFew ? 1.0 : 0.0, candidates);
+    return candidates;
+  }
+
+  static void addFragmentCandidate(kern::KernelOp kernel, const Machine &machine, double cost,
+                                   SmallVectorImpl<Candidate> &candidates) {
+    Product product(kernel);
+    if (!machine.fragments || !product.op || !product.suitsFragments())
+      return;
+    int64_t columns = 64, tokens = 64;
+    if (GatedEpilogue::matches(kernel))
+      columns = llvm::alignTo(columns, GatedEpilogue::getColumnMultiple(kernel));
+    if (columns > 128)
+      return;
+    if (columns > 64) // the sums of gates and of what they gate
+      tokens = 32;
+    candidates.push_back(
+        {makeSchedule(kernel.getContext(),
+                      {{"columns", columns},
+                       {"tokens", tokens},
+                       {"threads", FragmentDot::countThreads(tokens, columns, machine.subgroup)},
+                       {kSliceSize, StagedOperand::kSlice}}),
+         cost});
   }
 
   kern::GridAttr getGrid(kern::KernelOp kernel) const override {
@@ -312,6 +390,11 @@ public:
 };
 
 } // namespace
+
+ArrayRef<int64_t> moec::codegen::getTeamRowClasses(const Machine &machine) {
+  static constexpr int64_t classes[] = {kFewRows};
+  return machine.fragments ? ArrayRef(classes) : ArrayRef<int64_t>();
+}
 
 const KernelEmitter &moec::codegen::getTeamMatmulEmitter() {
   static const TeamMatmulEmitter emitter;

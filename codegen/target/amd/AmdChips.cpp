@@ -2,6 +2,8 @@
 // them was measured.
 #include "codegen/target/amd/AmdChips.h"
 
+#include "codegen/target/amd/MfmaFragments.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -10,8 +12,8 @@ using namespace moec;
 using namespace moec::codegen;
 
 static constexpr AmdChip kChips[] = {
-    {"gfx942", "MI300X", 304, 64, 4770, 1307, false},
-    {"gfx950", "MI355X", 256, 160, 7200, 2517, true},
+    {"gfx942", "MI300X", 304, 64, 4770, 1307, false, false},
+    {"gfx950", "MI355X", 256, 160, 7200, 2517, true, true},
 };
 
 static constexpr double kSecondsPerLaunch = 3e-6;
@@ -25,6 +27,7 @@ Machine AmdChip::getMachine() const {
   machine.threads = 512;
   machine.subgroup = kWavefront;
   machine.workspaceSpace = 3;
+  machine.fragments = hasDeepMfma ? &getDeepMfmaFragments() : &getMfmaFragments();
   machine.workspaceBytes = sharedKib << 10;
   machine.vectorBytes = 16;
   machine.vectorRegisters = 64;

@@ -22,6 +22,7 @@ struct AmdChip {
   double gigabytesPerSecond; // from device memory
   double teraflops;          // bf16 matrix products, dense
   bool hasOcpFp8;            // conversions of E4M3FN in hardware, rather than of E4M3FNUZ
+  bool hasDeepMfma;          // bf16 products of 16 x 16 x 32
 
   Machine getMachine() const;
   kern::TargetRates getRates() const;

@@ -2,6 +2,8 @@
 // tenths of the nominal rate.
 #include "codegen/target/nvidia/Chips.h"
 
+#include "codegen/target/nvidia/MmaFragments.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -28,6 +30,7 @@ Machine Chip::getMachine() const {
   machine.threads = 512;
   machine.subgroup = 32;
   machine.workspaceSpace = 3;
+  machine.fragments = &getMmaFragments();
   machine.workspaceBytes = sharedKib << 10;
   machine.vectorBytes = 16;
   machine.vectorRegisters = 64;

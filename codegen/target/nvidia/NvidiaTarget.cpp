@@ -1,5 +1,6 @@
 #include "codegen/target/nvidia/NvidiaTarget.h"
 
+#include "codegen/kernels/TeamEmitters.h"
 #include "codegen/target/nvidia/hopper/AttentionFamily.h"
 #include "codegen/target/nvidia/hopper/DenseFamily.h"
 #include "codegen/target/nvidia/hopper/ExpandedFamily.h"
@@ -23,7 +24,7 @@ ArrayRef<const WholeKernelEmitter *> NvidiaTarget::getWholeKernelEmitters() cons
 }
 
 ArrayRef<int64_t> NvidiaTarget::getRowClasses() const {
-  return isHopper(chip) ? getHopperRowClasses() : ArrayRef<int64_t>();
+  return isHopper(chip) ? getHopperRowClasses() : getTeamRowClasses(getMachine());
 }
 
 static std::unique_ptr<kern::TargetModel> makeTarget(StringRef name, std::string &error) {

@@ -1,5 +1,6 @@
 #include "codegen/tools/moec/Backend.h"
 
+#include "codegen/kernels/TeamEmitters.h"
 #include "codegen/target/amd/EmitCodeObject.h"
 #include "codegen/target/cpu/EmitImage.h"
 #include "codegen/target/nvidia/EmitKernels.h"
@@ -156,6 +157,9 @@ public:
   explicit AmdBackend(const codegen::AmdChip &chip) : target(chip) {}
 
   const kern::TargetModel &getModel() const override { return target; }
+  ArrayRef<int64_t> getRowClasses() const override {
+    return codegen::getTeamRowClasses(target.getMachine());
+  }
 
   ArrayRef<StringLiteral> getStages() const override {
     static constexpr StringLiteral stages[] = {"tile", "llvm", "asm"};

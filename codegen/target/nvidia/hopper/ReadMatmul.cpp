@@ -3,7 +3,6 @@
 #include "codegen/kernels/TileFunction.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -253,20 +252,4 @@ Refusal Reader::readYields() {
 
 std::optional<std::string> moec::hopper::readMatmul(kern::KernelOp kernel, MatmulKernel &into) {
   return Reader(kernel, into).read();
-}
-
-int64_t moec::hopper::getMostRows(kern::KernelOp kernel, int64_t otherwise) {
-  auto module = kernel->getParentOfType<ModuleOp>();
-  auto [dim, multiplier] = codegen::getRows(kernel);
-  int64_t most = 0;
-  for (auto function : module.getOps<func::FuncOp>()) {
-    auto bounds = function->getAttrOfType<kern::BoundsAttr>("kern.bounds");
-    if (!bounds)
-      continue;
-    function.walk([&, dim = dim, multiplier = multiplier](kern::LaunchOp launch) {
-      if (launch.getKernel() == kernel.getSymName())
-        most = std::max<int64_t>(most, bounds.getSizes()[static_cast<unsigned>(dim)] * multiplier);
-    });
-  }
-  return most ? most : otherwise;
 }

@@ -1,6 +1,7 @@
 // From a kernel's body to what the products of this folder compute, or why they cannot.
 #pragma once
 
+#include "codegen/kernels/matmul/MatrixSchedule.h"
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
 #include "dialects/kern/KernDialect.h"
 
@@ -27,7 +28,6 @@ std::optional<std::string> readMatmul(kern::KernelOp kernel, MatmulKernel &into)
 /// Rows that a product is laid out for when no program says how many there are.
 constexpr int64_t kManyRows = 4096;
 
-/// The most rows of `kernel`'s results in the programs that launch it; `otherwise` when none says.
-int64_t getMostRows(kern::KernelOp kernel, int64_t otherwise);
+using codegen::getMostRows;
 
 } // namespace moec::hopper
