@@ -135,8 +135,9 @@ static int32_t choose(const Tensor &logits, int64_t row, const int32_t *sampling
                             [](auto &lhs, auto &rhs) { return lhs.logit < rhs.logit; })
         ->id;
   if (sampling[1] || sampling[2]) {
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [](auto &lhs, auto &rhs) { return lhs.logit > rhs.logit; });
+    std::sort(candidates.begin(), candidates.end(), [](auto &lhs, auto &rhs) {
+      return lhs.logit > rhs.logit || (lhs.logit == rhs.logit && lhs.id < rhs.id);
+    });
     keep(candidates, sampling[1], sampling[2]);
   }
   int64_t target = takeShare(sumWeights(candidates), sampling[3]), sum = 0;
