@@ -53,8 +53,8 @@ TEST(CpuFeatures, AcceptsThisCpu) {
 
 TEST(CpuFeatures, RefusesOthers) {
   EXPECT_RT_ERROR(checkCpuTarget(*Target("nvidia", "sm_90a", {}).target, "b.moeb"), Target,
-                  "bundle 'b.moeb' is built for nvidia:sm_90a, this runtime runs on the "
-                  "host CPU");
+                  "bundle 'b.moeb' is built for nvidia:sm_90a, this runtime has devices for "
+                  "the host CPU and NVIDIA's GPUs; compile it for one of them");
   EXPECT_RT_ERROR(checkCpuTarget(*Target("cpu", "znver4", {}).target, "b"), Target,
                   "built for CPU 'znver4' and lists no features");
   EXPECT_RT_ERROR(checkCpuTarget(*Target("cpu", "x86-64", {"quantum"}).target, "b"), Target,
