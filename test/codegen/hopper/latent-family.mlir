@@ -2,9 +2,6 @@
 // bring of a sequence, and that the rest falls back.
 // RUN: moec-opt %s --assign-schedules | FileCheck %s
 
-!codes512 = !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>, page = 64>
-!codes64 = !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 64], scale = f32>, page = 64>
-
 module attributes {kern.target = "sm_90a"} {
 // A token of each sequence: 2 blocks of 64 heads, 66 workers.
 // CHECK-LABEL: kern.kernel @decode_128
@@ -45,26 +42,7 @@ kern.kernel @decode_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !m
   kern.yield %0 : tensor<?x8192xbf16>
 }
 
-// Rows of 656 bytes are the family's, too.
-// CHECK-LABEL: kern.kernel @quantized_16
-// CHECK-SAME:  tokens = 1 : i64, workers = 132 : i64}>
-kern.kernel @quantized_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !codes512, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xbf16>
-    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
-  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
-      : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !codes512, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xbf16>
-  kern.yield %0 : tensor<?x8192xbf16>
-}
-
-// The plain kernel has `positions`. Other blocks of codes than 128 are its own.
-// CHECK-LABEL: kern.kernel @small_blocks
-// CHECK-SAME:  positions = 64
-kern.kernel @small_blocks(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !codes64, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xbf16>
-    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
-  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
-      : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !codes64, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xbf16>
-  kern.yield %0 : tensor<?x8192xbf16>
-}
-
+// The plain kernel has `positions`.
 // CHECK-LABEL: kern.kernel @heads_48
 // CHECK-SAME:  positions = 64
 kern.kernel @heads_48(%ql: tensor<?x24576xbf16>, %q: tensor<?x9216xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x24576xbf16>

@@ -4,8 +4,6 @@
 #include "dialects/moe/Recipe.h"
 #include "passes/KernelCost.h"
 
-#include "llvm/ADT/bit.h"
-
 using namespace mlir;
 using namespace moec;
 using namespace moec::cases;
@@ -41,16 +39,11 @@ double moec::cases::getTolerance(kern::KernelOp kernel, Type element) {
                      isQuantized(op->getOperand(0)) && isQuantized(op->getOperand(1));
   });
   // Families of matrix instructions round probabilities to the queries' bf16.
-  bool attendsInBFloat16 = false, widensCodes = false;
+  bool attendsInBFloat16 = false;
   kernel.walk([&](moe::LatentAttentionOp op) {
     auto query = cast<RankedTensorType>(op.getQ().getType());
     attendsInBFloat16 |= query.getElementType().isBF16();
-    auto cache = cast<moe::CacheType>(op.getCache().getType());
-    widensCodes |= isa<moe::QTensorType>(cache.getElementType());
   });
-  // So are code * scale: 1.6e-3 of each cached value, in the scores and in what they weigh.
-  if (widensCodes)
-    return 5e-3;
   // Keys and values are rounded to bf16 where a family expands latents, and so is what comes of
   // them.
   bool expandsInBFloat16 = false;
@@ -208,12 +201,6 @@ llvm::Expected<DeviceCase> Maker::make() {
         return llvm::createStringError("an argument has other bytes than its buffer");
       if (to.input.empty())
         to.fill = getFill(element, slot.value == before);
-      if (to.input.empty() && element.isInteger(8)) {
-        // Rows of a quantized cache. These four bytes are codes of 1.5, a scale and bf16 as well.
-        to.type = "f32";
-        to.fill = llvm::bit_cast<float>(0x3C3C3C3Cu);
-        to.isConstant = true;
-      }
     }
     before = slot.value;
   }

@@ -18,7 +18,6 @@ struct PackageSlot {
   bool isCounters = false;       // no input, zeros
   std::vector<uint8_t> input;    // what is there before; empty: poison, or what `fill` says
   float fill = 0;                // standard deviation of random numbers made on the device; 0: none
-  bool isConstant = false;       // every number is `fill` instead
   std::vector<uint8_t> expected; // of a written slot; empty: what the case's reference writes
   double tolerance = 0;          // relative L2 error of what is written
 };

@@ -2,7 +2,6 @@
 
 #include "codegen/target/nvidia/hopper/LatentConsumer.h"
 #include "codegen/target/nvidia/hopper/LatentProducer.h"
-#include "codegen/target/nvidia/hopper/LatentWidener.h"
 #include "codegen/target/nvidia/hopper/SharedTile.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -10,19 +9,9 @@
 using namespace moec::hopper;
 
 static constexpr int64_t kBlockRows = 64;
-static constexpr int64_t kConsumers = 2, kProducerThread = 128 * kConsumers, kProducerWarps = 4;
-
-namespace {
-/// Of a thread. Three warpgroups can have 3 * 168.
-struct Registers {
-  unsigned producer = 24, consumer = 240;
-};
-} // namespace
-
-/// Quantized rows pass through the producer's.
-static Registers getRegisters(const LatentProblem &problem) {
-  return problem.quantizedCache ? Registers{88, 208} : Registers();
-}
+static constexpr int64_t kConsumers = 2, kProducerThread = 128 * kConsumers;
+// All that three warpgroups can have: 24 + 2 * 240 of 3 * 168.
+static constexpr unsigned kProducerRegisters = 24, kConsumerRegisters = 240;
 
 std::optional<std::string> LatentProblem::refuse() const {
   if (heads <= 0 || heads % 16 || (heads < 64 ? 64 % heads : heads % 64) || heads > 128)
@@ -88,14 +77,12 @@ void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &
                                        const LatentTile &tile) {
   Builder &b = frame.b;
   LatentParts parts(frame, problem, tile);
-  Registers registers = getRegisters(problem);
   Int thread = getThread(b), warpgroup = thread >> 7;
   ifThen(thread == 0, [&] {
-    parts.memory.initBarriers(problem.quantizedCache ? kProducerWarps : 1);
+    parts.memory.initBarriers();
     fenceBarrierInit(b);
     for (Value map : {parts.latentMap, parts.ropeMap, parts.cacheMap})
-      if (map)
-        prefetchMap(b, map);
+      prefetchMap(b, map);
   });
   // The plan needs inputs of the step only, so it may be made while the launch before goes on.
   parts.plan.emplace(parts.tiles, parts.worker, parts.sizes.limits);
@@ -105,14 +92,11 @@ void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &
   ifThen(
       warpgroup == kConsumers,
       [&] {
-        decreaseRegisters(b, registers.producer);
-        if (problem.quantizedCache)
-          emitLatentWidener(parts);
-        else
-          ifThen(thread == kProducerThread, [&] { emitLatentProducer(parts); });
+        decreaseRegisters(b, kProducerRegisters);
+        ifThen(thread == kProducerThread, [&] { emitLatentProducer(parts); });
       },
       [&] {
-        increaseRegisters(b, registers.consumer);
+        increaseRegisters(b, kConsumerRegisters);
         mlir::Type i32 = b.getI32Type();
         Values end = choose(
             warpgroup == 0, {i32, i32}, [&] { return LatentConsumer(parts, 0).emit(); },

@@ -10,13 +10,10 @@ LatentMemory::LatentMemory(KernelFrame &frame)
       weights(frame.allocate(kRows * 128)), maxima(frame.allocate(2 * kRows * 4)),
       sums(frame.allocate(4 * kRows * 4)), barriers(frame.allocate(kCombine + 8, 8)) {}
 
-void LatentMemory::initBarriers(int64_t arrivals) const {
+void LatentMemory::initBarriers() const {
   for (int64_t offset = 0; offset <= kCombine; offset += 8) {
-    int64_t count = offset < kEmpty           ? arrivals
-                    : offset < kQueriesFull   ? kWarps
-                    : offset == kQueriesEmpty ? kAllWarps
-                                              : 1;
-    initBarrier(barriers + offset, count);
+    bool isEmpty = offset >= kEmpty && offset < kQueriesFull;
+    initBarrier(barriers + offset, isEmpty ? kWarps : offset == kQueriesEmpty ? kAllWarps : 1);
   }
 }
 

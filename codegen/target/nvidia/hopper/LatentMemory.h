@@ -27,9 +27,8 @@ public:
 
   explicit LatentMemory(KernelFrame &frame);
 
-  /// By one thread, then fenceBarrierInit and a barrier of the block. A group of boxes is full
-  /// after `arrivals` (and the bytes that these expect).
-  void initBarriers(int64_t arrivals) const;
+  /// By one thread, then fenceBarrierInit and a barrier of the block.
+  void initBarriers() const;
 
   Shared getBuffer(int64_t buffer) const { return buffers + buffer * kBlockBytes; }
 

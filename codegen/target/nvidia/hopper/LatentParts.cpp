@@ -42,8 +42,7 @@ LatentParts::LatentParts(KernelFrame &frame, const LatentProblem &problem, const
   ropeMap = frame.addTensorMap(makeQueryMap(problem.slots.query, 2 * (problem.queryColumns - kRope),
                                             kRope, problem.heads, 2 * problem.queryColumns,
                                             problem.queryStride, sizes.blockHeads));
-  if (!problem.quantizedCache)
-    cacheMap = frame.addTensorMap(makeCacheMap(problem.slots.cache));
+  cacheMap = frame.addTensorMap(makeCacheMap(problem.slots.cache));
 }
 
 Bool LatentParts::hasRows(const TokenTiles::Tile &tile) const {
@@ -84,13 +83,6 @@ Int LatentParts::countWarps(const BlockRows &rows) const {
   if (sizes.blockTokens == 1)
     return Int(b, sizes.rows / 16);
   return rows.count * (problem.heads / 16);
-}
-
-Int LatentParts::getCacheRow(const Int &sequence, const Int &block) const {
-  Global table = frame.getSlot(problem.slots.blockTable);
-  int64_t blocks = problem.page / ContextPlan::kBlockRows; // of a page
-  Int page(b, load(table.at(sequence * pages + block / blocks, 4), b.getI32Type(), 4));
-  return page * problem.page + (block % blocks) * ContextPlan::kBlockRows;
 }
 
 Int LatentParts::getResultRow(const BlockRows &rows) const {

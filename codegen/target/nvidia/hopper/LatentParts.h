@@ -31,8 +31,6 @@ public:
   Int getLength(const BlockRows &rows, const Int &row) const;
   /// Warps of a warpgroup (16 rows each) that have rows.
   Int countWarps(const BlockRows &rows) const;
-  /// The row in the cache with which block `block` of a sequence begins.
-  Int getCacheRow(const Int &sequence, const Int &block) const;
   /// Row 0 of the block's rows in the result, which has kLatent columns.
   Int getResultRow(const BlockRows &rows) const;
 
@@ -42,8 +40,7 @@ public:
   LatentSizes sizes;
   int64_t mostTokens; // of a tile
   LatentMemory memory;
-  Value latentMap, ropeMap;
-  Value cacheMap; // null when rows are quantized
+  Value latentMap, ropeMap, cacheMap;
   Int worker, part;
   Int pages; // of a sequence: columns of the block table
   TokenTiles tiles;

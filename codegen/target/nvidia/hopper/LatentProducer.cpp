@@ -6,18 +6,24 @@ namespace {
 
 class Producer {
 public:
-  explicit Producer(const LatentParts &parts) : parts(parts), b(parts.b), memory(parts.memory) {}
+  explicit Producer(const LatentParts &parts)
+      : parts(parts), b(parts.b), memory(parts.memory),
+        table(parts.frame.getSlot(parts.problem.slots.blockTable)) {}
 
   void emit();
 
 private:
+  void bringQueries(const LatentParts::Piece &piece, const Int &turn);
+  void bringHeads(const BlockRows &rows, int64_t token);
   /// Block `block` of a sequence into a buffer that has been filled `turn` times.
   void bringBlock(const Int &sequence, const Int &block, int64_t buffer, const Int &turn);
+  Int getCacheRow(const Int &sequence, const Int &block);
   Shared getBarrier(int64_t offset) const { return memory.barriers + offset; }
 
   const LatentParts &parts;
   Builder &b;
   const LatentMemory &memory;
+  Global table;
 };
 
 } // namespace
@@ -29,7 +35,7 @@ void Producer::emit() {
       {zero, zero, zero}, [&](const LatentParts::Piece &piece, mlir::ValueRange before) -> Values {
         Int sequence = parts.tiles.getSequence(piece.token), queries(b, before[2]);
         Int pairs = (piece.end - piece.begin + 1) >> 1;
-        bringQueries(parts, piece, queries);
+        bringQueries(piece, queries);
         Values turns = forLoop(Int(b, 0), pairs, Int(b, 1), before.take_front(2),
                                [&](Int pair, mlir::ValueRange carried) -> Values {
                                  Int even(b, carried[0]), odd(b, carried[1]);
@@ -48,10 +54,19 @@ void Producer::emit() {
       });
 }
 
-static void bringHeads(const LatentParts &parts, const BlockRows &rows, int64_t token) {
-  Builder &b = parts.b;
-  Shared barrier = parts.memory.barriers + LatentMemory::kQueriesFull;
-  Shared to = parts.memory.queries + token * parts.sizes.blockHeads * 128;
+void Producer::bringQueries(const LatentParts::Piece &piece, const Int &turn) {
+  BlockRows rows = parts.getRows(piece.token, piece.tile);
+  int64_t bytes = parts.sizes.blockHeads * LatentProblem::kWidth * 2;
+  waitBarrier(getBarrier(LatentMemory::kQueriesEmpty), (turn & 1) ^ 1);
+  arriveExpecting(getBarrier(LatentMemory::kQueriesFull), rows.count * bytes);
+  bringHeads(rows, 0);
+  for (int64_t token = 1; token < parts.sizes.blockTokens; ++token)
+    ifThen(Int(b, token) < rows.count, [&] { bringHeads(rows, token); });
+}
+
+void Producer::bringHeads(const BlockRows &rows, int64_t token) {
+  Shared barrier = getBarrier(LatentMemory::kQueriesFull);
+  Shared to = memory.queries + token * parts.sizes.blockHeads * 128;
   for (int64_t box = 0; box < LatentMemory::kBoxes; ++box) {
     bool isRope = box == LatentMemory::kRopeBox;
     copyBox(to + box * LatentMemory::kBoxBytes, isRope ? parts.ropeMap : parts.latentMap,
@@ -60,20 +75,15 @@ static void bringHeads(const LatentParts &parts, const BlockRows &rows, int64_t 
   }
 }
 
-void moec::hopper::bringQueries(const LatentParts &parts, const LatentParts::Piece &piece,
-                                const Int &turn) {
-  BlockRows rows = parts.getRows(piece.token, piece.tile);
-  Shared barriers = parts.memory.barriers;
-  int64_t bytes = parts.sizes.blockHeads * LatentProblem::kWidth * 2;
-  waitBarrier(barriers + LatentMemory::kQueriesEmpty, (turn & 1) ^ 1);
-  arriveExpecting(barriers + LatentMemory::kQueriesFull, rows.count * bytes);
-  bringHeads(parts, rows, 0);
-  for (int64_t token = 1; token < parts.sizes.blockTokens; ++token)
-    ifThen(Int(parts.b, token) < rows.count, [&] { bringHeads(parts, rows, token); });
+Int Producer::getCacheRow(const Int &sequence, const Int &block) {
+  int64_t blocks = parts.problem.page / ContextPlan::kBlockRows; // of a page
+  Int entry = sequence * parts.pages + block / blocks;
+  Int page(b, load(table.at(entry, 4), b.getI32Type(), 4));
+  return page * parts.problem.page + (block % blocks) * ContextPlan::kBlockRows;
 }
 
 void Producer::bringBlock(const Int &sequence, const Int &block, int64_t buffer, const Int &turn) {
-  Int row = parts.getCacheRow(sequence, block), parity = (turn & 1) ^ 1;
+  Int row = getCacheRow(sequence, block), parity = (turn & 1) ^ 1;
   for (BoxGroup group : LatentMemory::getOrder(buffer)) {
     auto [first, count] = LatentMemory::getBoxes(group);
     Shared full = getBarrier(LatentMemory::getFull(buffer, group));

@@ -9,8 +9,4 @@ namespace moec::hopper {
 /// the two buffers by turns, each group of boxes as soon as it is free.
 void emitLatentProducer(const LatentParts &parts);
 
-/// By one thread: a piece's queries, as soon as the last ones have been used; they have been
-/// brought `turn` times.
-void bringQueries(const LatentParts &parts, const LatentParts::Piece &piece, const Int &turn);
-
 } // namespace moec::hopper

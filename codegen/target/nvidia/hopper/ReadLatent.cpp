@@ -1,7 +1,6 @@
 #include "codegen/target/nvidia/hopper/ReadLatent.h"
 
 #include "codegen/kernels/TileFunction.h"
-#include "dialects/moe/CacheRow.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -64,13 +63,8 @@ Refusal Reader::read() {
 
 Refusal Reader::readCache(moe::LatentAttentionOp op) {
   auto cache = cast<moe::CacheType>(op.getCache().getType());
-  moe::CacheRow row = moe::getCacheRow(cache);
-  into.problem.quantizedCache = row.isQuantized();
-  if (row.isQuantized() ? row.codes != LatentProblem::kLatent || row.block != 128
-                        : !cache.getElementType().isBF16())
-    return llvm::formatv("its cache is of {0}, neither bf16 nor {1} codes with scales for each 128",
-                         cache.getElementType(), LatentProblem::kLatent)
-        .str();
+  if (!cache.getElementType().isBF16())
+    return llvm::formatv("its cache is of {0}, not of bf16", cache.getElementType()).str();
   if (cache.getWidth() != LatentProblem::kWidth || op.getRopeDim() != LatentProblem::kRope)
     return llvm::formatv("its cached rows have {0} columns, {1} of them rotated; {2} and {3} are "
                          "expected",
