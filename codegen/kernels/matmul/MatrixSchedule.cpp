@@ -1,6 +1,7 @@
 // Fusion and schedules of the matrix kernels.
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
+#include "codegen/kernels/KernelUses.h"
 #include "codegen/kernels/Vectors.h"
 #include "codegen/kernels/matmul/DotTile.h"
 #include "codegen/kernels/matmul/Epilogue.h"
@@ -107,18 +108,10 @@ std::pair<kern::Dim, int64_t> moec::codegen::getRows(kern::KernelOp kernel) {
 }
 
 int64_t moec::codegen::getMostRows(kern::KernelOp kernel, int64_t otherwise) {
-  auto module = kernel->getParentOfType<ModuleOp>();
   auto [dim, multiplier] = getRows(kernel);
-  int64_t most = 0;
-  for (auto function : module.getOps<func::FuncOp>()) {
-    auto bounds = function->getAttrOfType<kern::BoundsAttr>("kern.bounds");
-    if (!bounds)
-      continue;
-    function.walk([&, dim = dim, multiplier = multiplier](kern::LaunchOp launch) {
-      if (launch.getKernel() == kernel.getSymName())
-        most = std::max<int64_t>(most, bounds.getSizes()[static_cast<unsigned>(dim)] * multiplier);
-    });
-  }
+  int64_t most = getMost(kernel, [dim = dim, multiplier = multiplier](kern::BoundsAttr bounds) {
+    return int64_t(bounds.getSizes()[static_cast<unsigned>(dim)]) * multiplier;
+  });
   return most ? most : otherwise;
 }
 

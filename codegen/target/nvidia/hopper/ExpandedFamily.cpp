@@ -1,11 +1,11 @@
 #include "codegen/target/nvidia/hopper/ExpandedFamily.h"
 
+#include "codegen/kernels/KernelUses.h"
 #include "codegen/target/nvidia/hopper/ExpandedAttention.h"
 #include "codegen/target/nvidia/hopper/FamilyLaunch.h"
 #include "codegen/target/nvidia/hopper/GridBarrier.h"
 #include "codegen/target/nvidia/hopper/ReadMatmul.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -65,10 +65,7 @@ Refusal ExpandedKernel::read(kern::KernelOp kernel) {
   if (!isBFloat16(op.getQ()) || !isBFloat16(op.getResult()))
     return "its queries or results are not bf16";
   SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
-  auto getSlot = [&](unsigned value) -> unsigned {
-    return llvm::find_if(slots, [&](const codegen::Slot &slot) { return slot.value == value; }) -
-           slots.begin();
-  };
+  auto getSlot = [&](unsigned value) { return codegen::findSlot(slots, value); };
   auto getArgument = [&](Value value) {
     return getSlot(cast<BlockArgument>(value).getArgNumber());
   };
@@ -101,13 +98,8 @@ static ExpandedKernel readAccepted(kern::KernelOp kernel) {
 
 /// The longest context of a program that launches the kernel.
 static int64_t getLongestContext(kern::KernelOp kernel) {
-  int64_t longest = 0;
-  for (auto function : kernel->getParentOfType<ModuleOp>().getOps<func::FuncOp>())
-    if (auto bounds = function->getAttrOfType<kern::BoundsAttr>("kern.bounds"))
-      function.walk([&](kern::LaunchOp launch) {
-        if (launch.getKernel() == kernel.getSymName())
-          longest = std::max<int64_t>(longest, bounds.getContextLength());
-      });
+  int64_t longest =
+      getMost(kernel, [](kern::BoundsAttr bounds) { return bounds.getContextLength(); });
   return longest ? longest : kLongContext;
 }
 

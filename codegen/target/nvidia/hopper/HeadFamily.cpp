@@ -1,5 +1,6 @@
 #include "codegen/target/nvidia/hopper/HeadFamily.h"
 
+#include "codegen/kernels/KernelUses.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 #include "codegen/target/nvidia/hopper/FamilyLaunch.h"
 #include "codegen/target/nvidia/hopper/HeadMatmul.h"
@@ -77,10 +78,7 @@ Refusal HeadKernel::read(kern::KernelOp kernel) {
   if (!x || !w || !isBFloat16(x.getType()))
     return "x is no bf16 argument";
   SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
-  auto getSlot = [&](unsigned value) -> unsigned {
-    return llvm::find_if(slots, [&](const codegen::Slot &slot) { return slot.value == value; }) -
-           slots.begin();
-  };
+  auto getSlot = [&](unsigned value) { return codegen::findSlot(slots, value); };
   auto [dim, multiplier] = codegen::getRows(kernel);
   if (dim == kern::Dim::One)
     return "its row count is static";

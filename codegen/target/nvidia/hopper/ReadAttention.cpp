@@ -1,6 +1,6 @@
 #include "codegen/target/nvidia/hopper/ReadAttention.h"
 
-#include "codegen/kernels/TileFunction.h"
+#include "codegen/kernels/KernelUses.h"
 
 using namespace mlir;
 using namespace moec;
@@ -31,10 +31,7 @@ std::optional<std::string> moec::hopper::readAttention(kern::KernelOp kernel,
   if (!cache.getElementType().isBF16())
     return "its cache is not bf16";
   SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
-  auto getSlot = [&](unsigned value) -> unsigned {
-    return llvm::find_if(slots, [&](const codegen::Slot &slot) { return slot.value == value; }) -
-           slots.begin();
-  };
+  auto getSlot = [&](unsigned value) { return codegen::findSlot(slots, value); };
   auto getArgument = [&](Value value) {
     return getSlot(cast<BlockArgument>(value).getArgNumber());
   };

@@ -1,8 +1,7 @@
 #include "codegen/target/nvidia/hopper/ReadLatent.h"
 
-#include "codegen/kernels/TileFunction.h"
+#include "codegen/kernels/KernelUses.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -25,10 +24,7 @@ private:
   Refusal readQueries(moe::LatentAttentionOp op);
   Refusal readResult();
   Refusal readSlots(moe::LatentAttentionOp op);
-  unsigned getSlot(unsigned value) const {
-    return llvm::find_if(slots, [&](const codegen::Slot &slot) { return slot.value == value; }) -
-           slots.begin();
-  }
+  unsigned getSlot(unsigned value) const { return codegen::findSlot(slots, value); }
 
   kern::KernelOp kernel;
   LatentKernel &into;
@@ -129,16 +125,8 @@ Refusal moec::hopper::readLatent(kern::KernelOp kernel, LatentKernel &into) {
 }
 
 int64_t moec::hopper::getTokensOfSequence(kern::KernelOp kernel) {
-  auto module = kernel->getParentOfType<ModuleOp>();
-  int64_t most = 1;
-  for (auto function : module.getOps<func::FuncOp>()) {
-    auto bounds = function->getAttrOfType<kern::BoundsAttr>("kern.bounds");
-    if (!bounds)
-      continue;
-    function.walk([&](kern::LaunchOp launch) {
-      if (launch.getKernel() == kernel.getSymName())
-        most = std::max<int64_t>(most, llvm::divideCeil(bounds.getTokens(), bounds.getSequences()));
-    });
-  }
-  return most;
+  int64_t most = codegen::getMost(kernel, [](kern::BoundsAttr bounds) {
+    return llvm::divideCeil(bounds.getTokens(), bounds.getSequences());
+  });
+  return std::max<int64_t>(most, 1);
 }

@@ -1,6 +1,6 @@
 #include "codegen/target/nvidia/hopper/ReadMatmul.h"
 
-#include "codegen/kernels/TileFunction.h"
+#include "codegen/kernels/KernelUses.h"
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 
 #include "mlir/IR/TypeUtilities.h"
@@ -33,10 +33,7 @@ private:
   Refusal readMatrix(mlir::Type type, unsigned value, EpilogueSpec::Matrix &matrix);
 
   /// The first slot of argument or (counted on) result `value`.
-  unsigned getSlot(unsigned value) const {
-    return llvm::find_if(slots, [&](const codegen::Slot &slot) { return slot.value == value; }) -
-           slots.begin();
-  }
+  unsigned getSlot(unsigned value) const { return codegen::findSlot(slots, value); }
 
   kern::KernelOp kernel;
   MatmulKernel &into;
