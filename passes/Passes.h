@@ -44,9 +44,14 @@ struct PipelineOptions : mlir::PassPipelineOptions<PipelineOptions> {
   ListOption<int64_t> decodeBuckets{
       *this, "decode-buckets",
       llvm::cl::desc("token buckets of decode; empty: 1, 2, 4, .. max-batch")};
+  Option<int64_t> prefillChunk{
+      *this, "prefill-chunk",
+      llvm::cl::desc("most tokens of a prompt in one step; 0: as the target wants"),
+      llvm::cl::init(0)};
   ListOption<int64_t> prefillBuckets{
       *this, "prefill-buckets",
-      llvm::cl::desc("token buckets of prefill; empty: 16, 64, 256, bounded by max-context")};
+      llvm::cl::desc("token buckets of prefill, bounded by max-context; empty: 16, 64, 256, .. "
+                     "prefill-chunk")};
   ListOption<std::string> disable{
       *this, "disable",
       llvm::cl::desc("optional passes to leave out, e.g. fuse-router,merge-linears")};

@@ -107,7 +107,8 @@ def SplitEntries : ModulePass<"split-entries"> {
   let description = [{
     Clones the imported @forward once for each program of the bundle and erases it: what pays depends on how many
     tokens there are, so later passes decide for each bucket. `kern.bounds` has the largest sizes: a decode
-    step has a sequence for each token, a prefill step at most `max-sequences`; output rows are bounded by tokens. `moe.entry_of`
+    step has a sequence for each token, a prefill step at most `max-sequences`; output rows are bounded by tokens, and in a prefill
+    step by 256 or its sequences, because a long prompt's logits are large and only its last ones are wanted. `moe.entry_of`
     keeps the name of what was cloned. @mtp is dropped unless the option keeps it.
 
     Requires a function @forward and a context length, from the option or the module's `moe.max_context`.
@@ -128,8 +129,10 @@ def SplitEntries : ModulePass<"split-entries"> {
            "most sequences in one step">,
     ListOption<"decodeBuckets", "decode-buckets", "int64_t",
                "token buckets of decode; empty: 1, 2, 4, .. max-sequences">,
+    Option<"prefillChunk", "prefill-chunk", "int64_t", /*default=*/"0",
+           "most tokens of a prompt in one step; 0: as the module's `kern.target` wants, 256 without one">,
     ListOption<"prefillBuckets", "prefill-buckets", "int64_t",
-               "token buckets of prefill, bounded by max-context; empty: 16, 64, 256">];
+               "token buckets of prefill, bounded by max-context; empty: 16, 64, 256, .. prefill-chunk">];
 }
 
 def AddSampling : ModulePass<"add-sampling"> {

@@ -47,6 +47,7 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   entries.maxContext = options.maxContext;
   entries.maxSequences = options.maxBatch;
   entries.decodeBuckets.assign(options.decodeBuckets.begin(), options.decodeBuckets.end());
+  entries.prefillChunk = options.prefillChunk;
   entries.prefillBuckets.assign(options.prefillBuckets.begin(), options.prefillBuckets.end());
   manager.addPass(createSplitEntries(entries));
   if (options.sampling)

@@ -2,7 +2,7 @@
 // bucket, so that later passes may treat a step of one token and a chunk of a prompt differently.
 #include "passes/Passes.h"
 
-#include "dialects/kern/KernDialect.h"
+#include "dialects/kern/TargetModel.h"
 
 using namespace mlir;
 
@@ -11,6 +11,9 @@ namespace moec::passes {
 #include "passes/Passes.h.inc"
 
 namespace {
+
+/// Most rows of logits of a prefill step, unless it has more sequences.
+constexpr int64_t kPrefillOutputRows = 256;
 
 struct SplitEntries : impl::SplitEntriesBase<SplitEntries> {
   using SplitEntriesBase::SplitEntriesBase;
@@ -28,10 +31,10 @@ struct SplitEntries : impl::SplitEntriesBase<SplitEntries> {
     if (auto mtp = symbols.lookup<func::FuncOp>("mtp"); mtp && !keepMtp)
       mtp.erase();
     for (int64_t tokens : prefill)
-      if (failed(addEntry(forward, "prefill", tokens, std::min<int64_t>(tokens, maxSequences))))
+      if (failed(addPrefill(forward, tokens)))
         return signalPassFailure();
     for (int64_t tokens : decode)
-      if (failed(addEntry(forward, "decode", tokens, tokens)))
+      if (failed(addEntry(forward, "decode", tokens, tokens, tokens)))
         return signalPassFailure();
     forward.erase();
   }
@@ -52,8 +55,8 @@ struct SplitEntries : impl::SplitEntriesBase<SplitEntries> {
     for (int64_t tokens = 1; decodeBuckets.empty() && tokens < 2 * maxSequences; tokens *= 2)
       decode.push_back(std::min<int64_t>(tokens, maxSequences));
     prefill.assign(prefillBuckets.begin(), prefillBuckets.end());
-    if (prefillBuckets.empty())
-      prefill = {16, 64, 256};
+    if (prefillBuckets.empty() && failed(addPrefillBuckets()))
+      return failure();
     for (int64_t &tokens : prefill)
       tokens = std::min(tokens, context);
     for (SmallVector<int64_t> *buckets : {&decode, &prefill}) {
@@ -65,8 +68,32 @@ struct SplitEntries : impl::SplitEntriesBase<SplitEntries> {
     return success();
   }
 
-  /// Every token of a chunk may want its logits, so output rows are bounded by tokens.
-  LogicalResult addEntry(func::FuncOp forward, StringRef entry, int64_t tokens, int64_t sequences) {
+  /// 16, 64, 256, ... up to the longest chunk, and that one.
+  LogicalResult addPrefillBuckets() {
+    int64_t chunk = prefillChunk ? int64_t(prefillChunk) : kPrefillOutputRows;
+    if (chunk < 1)
+      return getOperation().emitError() << "prefill-chunk must be at least 1; got " << chunk;
+    if (!prefillChunk && getOperation()->hasAttr(kern::kTargetAttr)) {
+      const kern::TargetModel *target = kern::getTarget(getOperation());
+      if (!target)
+        return failure();
+      chunk = target->getPrefillChunk();
+    }
+    for (int64_t tokens = 16; tokens < chunk; tokens *= 4)
+      prefill.push_back(tokens);
+    prefill.push_back(chunk);
+    return success();
+  }
+
+  /// Every token of a short chunk may have its logits; those of a long one would be gigabytes.
+  LogicalResult addPrefill(func::FuncOp forward, int64_t tokens) {
+    int64_t sequences = std::min<int64_t>(tokens, maxSequences);
+    return addEntry(forward, "prefill", tokens, sequences,
+                    std::min(tokens, std::max(sequences, kPrefillOutputRows)));
+  }
+
+  LogicalResult addEntry(func::FuncOp forward, StringRef entry, int64_t tokens, int64_t sequences,
+                         int64_t outputRows) {
     std::string name = (entry + "_" + Twine(tokens)).str();
     if (Operation *existing = SymbolTable::lookupSymbolIn(getOperation(), name))
       return existing->emitError()
@@ -77,7 +104,7 @@ struct SplitEntries : impl::SplitEntriesBase<SplitEntries> {
     clone->setAttr(kEntryAttr, builder.getStringAttr(entry));
     clone->setAttr(kEntryOfAttr, forward.getSymNameAttr());
     clone->setAttr(kBoundsAttr,
-                   kern::BoundsAttr::get(&getContext(), tokens, sequences, tokens, context));
+                   kern::BoundsAttr::get(&getContext(), tokens, sequences, outputRows, context));
     return success();
   }
 

@@ -16,6 +16,8 @@ Type TargetModel::getActivationType(MLIRContext *context) const {
   return Float32Type::get(context);
 }
 
+int64_t TargetModel::getPrefillChunk() const { return 256; }
+
 std::optional<std::string> TargetModel::refuseRowEpilogue(Hero, Operation *, uint64_t) const {
   return "the target's tiles cannot tell which of them is the last";
 }

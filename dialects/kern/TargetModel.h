@@ -39,6 +39,10 @@ public:
   /// for another; f32 by default.
   virtual mlir::Type getActivationType(mlir::MLIRContext *context) const;
 
+  /// The most tokens of a prompt that the target wants in one step, when nobody says; more cost
+  /// memory for activations, fewer read the weights more often. 256 by default.
+  virtual int64_t getPrefillChunk() const;
+
   /// Why `op` cannot join a group with hero `hero`, or nothing when it can.
   /// `before` is true for the prologue (the op feeds the hero).
   virtual std::optional<std::string> refuseFusion(Hero hero, mlir::Operation *op,

@@ -57,8 +57,9 @@ public:
   /// Whether the bundle chooses tokens itself.
   bool hasSampleEntry() const { return !samplePrograms.empty(); }
 
-  /// Appends tokens to one sequence and hands over the logits of every one of
-  /// them: `sink(rows, logits)` gets [rows, vocab_size] in order of position.
+  /// Appends tokens to one sequence, in chunks of as many rows as a prefill program has, and hands
+  /// over the logits of every one of them: `sink(rows, logits)` gets [rows, vocab_size] in order of
+  /// position.
   using RowSink = std::function<void(uint32_t rows, const float *logits)>;
   void prefillAll(SequenceId id, std::span<const int32_t> tokens, const RowSink &sink);
 

@@ -23,6 +23,8 @@ using namespace moec::codegen;
 
 Type GpuTarget::getActivationType(MLIRContext *context) const { return BFloat16Type::get(context); }
 
+int64_t GpuTarget::getPrefillChunk() const { return 4096; }
+
 const KernelEmitter *GpuTarget::findEmitter(kern::KernelOp kernel) const {
   for (const WholeKernelEmitter *emitter : getWholeKernelEmitters())
     if (emitter->accepts(kernel))

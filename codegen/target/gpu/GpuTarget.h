@@ -18,6 +18,8 @@ public:
   kern::TargetRates getRates() const override { return rates; }
   /// bf16: half the bytes between kernels, and what matrix engines read.
   mlir::Type getActivationType(mlir::MLIRContext *context) const override;
+  /// 4096: its arithmetic wants hundreds of tokens for each expert, and few rows expanded twice.
+  int64_t getPrefillChunk() const override;
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
   llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const override;

@@ -89,6 +89,10 @@ void moec::addCompile(CLI::App &app, int &exitCode) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command
+      .add_option("--prefill-chunk", options->prefillChunk,
+                  "tokens of a prompt that run at once; default: 256 on CPUs, 4096 on GPUs")
+      ->check(CLI::Range(1, 1 << 20));
+  command
       .add_option("--max-context", options->maxContext,
                   "tokens of a sequence; default: the model's, at most 4096")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));

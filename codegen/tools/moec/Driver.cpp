@@ -95,6 +95,7 @@ Error Driver::buildPipeline() {
     return makeError("--disable {0}", *reason);
   passes::PipelineOptions how;
   how.maxBatch = options.maxBatch;
+  how.prefillChunk = options.prefillChunk;
   how.disable = options.disabled;
   how.activationType = options.activationType;
   if (options.kvCache == "fp8") // imported as f32

@@ -20,7 +20,8 @@ struct CompileOptions {
               schedules, ptxas, sampling;
   int64_t tensorParallel = 1, expertParallel = 1, pipelineParallel = 1, rank = 0;
   int64_t maxBatch = 8;
-  int64_t maxContext = 0; // 0: the model's own, at most kDefaultContext
+  int64_t prefillChunk = 0; // 0: as the target wants
+  int64_t maxContext = 0;   // 0: the model's own, at most kDefaultContext
   std::vector<std::string> disabled;
   std::string remarks; // "table", "json" or nothing
 };

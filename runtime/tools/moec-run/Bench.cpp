@@ -1,4 +1,4 @@
-// moec-run bench: decode steps at a batch and a context, and what share of the
+// moec-run bench: decode steps or prompts at a batch and a context, and what share of the
 // machine's read bandwidth they use. The cache is not computed but taken as it
 // is (zeros): that changes no address and no byte count.
 #include "runtime/bundle/Error.h"
@@ -27,9 +27,9 @@ class Bench {
 public:
   Bench(const Model &model, const BenchOptions &options)
       : model(model), options(options), session(model, {.maxSequences = options.batch}), random(1) {
-    if (options.context >= model.maxContext())
-      fail(ErrorKind::Argument, "--context ", options.context,
-           " leaves no room for a step: the bundle's context is ", model.maxContext());
+    if (uint64_t(options.context) + options.prompt > model.maxContext())
+      fail(ErrorKind::Argument, "--context ", options.context, " leaves no room for a step of ",
+           options.prompt, " tokens: the bundle's context is ", model.maxContext());
     for (uint32_t i = 0; i < options.batch; ++i)
       ids.push_back(session.addSequence());
     restart();
@@ -56,15 +56,18 @@ private:
     }
   }
 
+  double stepTokens() const { return double(options.batch) * options.prompt; }
+
   double step() {
-    if (session.length(ids[0]) == model.maxContext())
+    // Prompts all have the same context; decode steps go on.
+    if (options.prompt > 1 || session.length(ids[0]) == model.maxContext())
       restart();
     std::vector<int32_t> tokens;
-    for (size_t i = 0; i < ids.size(); ++i)
+    for (size_t i = 0; i < ids.size() * options.prompt; ++i)
       tokens.push_back(int32_t(random.next() % model.vocabSize()));
     std::vector<Feed> feeds;
     for (size_t i = 0; i < ids.size(); ++i)
-      feeds.push_back({ids[i], {&tokens[i], 1}});
+      feeds.push_back({ids[i], {&tokens[i * options.prompt], options.prompt}});
     std::vector<Sampler *> samplers(ids.size(), &greedy);
     auto start = std::chrono::steady_clock::now();
     if (session.hasSampleEntry()) // as one that generates does
@@ -94,18 +97,27 @@ private:
   /// Bytes that a launch must move with the benchmark's context, as the compiler counted them.
   uint64_t launchBytes(const fb::Launch &launch) const {
     uint64_t sequences = std::min<uint64_t>(options.batch, session.lastProgram()->max_sequences());
+    if (options.prompt > 1) // a chunk of one
+      sequences = 1;
     return launch.bytes() + launch.context_bytes() * sequences * options.context;
   }
 
-  /// Bytes that one step must move, as the compiler counted them; a batch
-  /// above the largest bucket runs it several times.
+  /// Programs that one step runs.
+  uint64_t runsPerStep() const {
+    const fb::Program &p = *session.lastProgram();
+    auto parts = [](uint64_t n, uint64_t size) { return (n + size - 1) / size; };
+    if (options.prompt > 1)
+      return options.batch * parts(options.prompt, p.max_tokens());
+    return parts(options.batch, std::min(p.max_sequences(), p.max_output_rows()));
+  }
+
+  /// Bytes that one step must move, as the compiler counted them.
   uint64_t stepBytes() const {
     const fb::Program &p = *session.lastProgram();
     uint64_t bytes = 0;
     for (const fb::Launch *launch : *p.launches())
       bytes += launchBytes(*launch);
-    uint64_t perRun = std::min(p.max_sequences(), p.max_output_rows());
-    return bytes * ((options.batch + perRun - 1) / perRun);
+    return bytes * runsPerStep();
   }
 
   /// As large as the weights, so that it meets the same memory behind the
@@ -159,10 +171,11 @@ Json Bench::report() const {
       {"device", model.device().describe()},
       {"batch", options.batch},
       {"context", options.context},
+      {"prompt", options.prompt},
       {"steps", options.steps},
       {"step_seconds",
        {{"median", median}, {"p10", percentile(seconds, 0.1)}, {"p90", percentile(seconds, 0.9)}}},
-      {"tokens_per_second", options.batch / median},
+      {"tokens_per_second", stepTokens() / median},
       {"weight_bytes", model.weightBytes()},
       {"step_bytes", stepBytes()},
       {"step_bytes_per_second", double(stepBytes()) / median},
@@ -186,11 +199,15 @@ std::string Bench::table() const {
   double median = percentile(seconds, 0.5), bytes = double(stepBytes());
   std::string out;
   out += line("device          %s", model.device().describe().c_str());
-  out += line("decode          batch %u, context %u, %u steps", options.batch, options.context,
-              options.steps);
+  if (options.prompt > 1)
+    out += line("prompts         batch %u of %u tokens, context %u, %u steps", options.batch,
+                options.prompt, options.context, options.steps);
+  else
+    out += line("decode          batch %u, context %u, %u steps", options.batch, options.context,
+                options.steps);
   out += line("step            median %.3f ms, p10 %.3f ms, p90 %.3f ms", median * 1e3,
               percentile(seconds, 0.1) * 1e3, percentile(seconds, 0.9) * 1e3);
-  out += line("throughput      %.1f tokens/s", options.batch / median);
+  out += line("throughput      %.1f tokens/s", stepTokens() / median);
   out += line("bytes per step  %.3f MB (weights in the bundle: %.3f MB)", bytes / 1e6,
               double(model.weightBytes()) / 1e6);
   out += line("read bandwidth  %.2f GB/s measured", readBandwidth / 1e9);

@@ -49,6 +49,7 @@ struct ChatOptions : CommonOptions, ThinkingOption {
 struct BenchOptions : CommonOptions {
   uint32_t batch = 1;
   uint32_t context = 128; // tokens a sequence holds before the first step
+  uint32_t prompt = 1;    // tokens of each sequence in a step
   uint32_t steps = 32;
   uint32_t warmup = 4;
   uint64_t bandwidthMiB = 0; // 0: from the size of the weights

@@ -73,6 +73,9 @@ static void addBench(CLI::App &app, BenchOptions &o) {
   addCommon(app, o);
   app.add_option("--batch", o.batch, "sequences")->check(CLI::PositiveNumber);
   app.add_option("--context", o.context, "tokens in the cache before the first step");
+  app.add_option("--prompt", o.prompt,
+                 "tokens of each sequence in a step; more than 1: prompts, not decode steps")
+      ->check(CLI::PositiveNumber);
   app.add_option("--steps", o.steps, "measured decode steps")->check(CLI::PositiveNumber);
   app.add_option("--warmup", o.warmup, "steps before them");
   app.add_option("--bandwidth-mib", o.bandwidthMiB,
@@ -90,7 +93,7 @@ static int run(int argc, char **argv) {
   BenchOptions bench;
   auto *generateApp = app.add_subcommand("generate", "continue a prompt");
   auto *chatApp = app.add_subcommand("chat", "talk; /reset forgets, /quit ends");
-  auto *benchApp = app.add_subcommand("bench", "time decode steps");
+  auto *benchApp = app.add_subcommand("bench", "time decode steps or prompts");
   addGenerate(*generateApp, generate);
   addChat(*chatApp, chat);
   addBench(*benchApp, bench);
