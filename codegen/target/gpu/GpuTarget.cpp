@@ -5,6 +5,7 @@
 #include "codegen/target/gpu/AlignAccesses.h"
 
 #include "dialects/plan/PlanDialect.h"
+#include "passes/Remarks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -27,7 +28,7 @@ int64_t GpuTarget::getPrefillChunk() const { return 4096; }
 
 const KernelEmitter *GpuTarget::findEmitter(kern::KernelOp kernel) const {
   for (const WholeKernelEmitter *emitter : getWholeKernelEmitters())
-    if (emitter->accepts(kernel))
+    if (!emitter->refuse(kernel))
       return emitter;
   return findTeamEmitter(kernel.getHero());
 }
@@ -50,7 +51,28 @@ std::optional<std::string> GpuTarget::refuseFusion(kern::Hero hero, Operation *o
   return refuseHero(hero);
 }
 
+/// Nothing when one of the families computes it.
+static void reportRefusals(ArrayRef<const WholeKernelEmitter *> families, kern::KernelOp kernel) {
+  constexpr StringRef kPass = "assign-schedules"; // which asks
+  SmallVector<std::string> reasons;
+  for (const WholeKernelEmitter *family : families) {
+    auto refusal = family->refuse(kernel);
+    if (!refusal)
+      return;
+    auto concerns = [&](Operation &op) { return family->concerns(&op); };
+    if (llvm::any_of(kernel.getBody().front(), concerns))
+      reasons.push_back((family->getName() + " leave it to the plain kernels: " + *refusal).str());
+  }
+  for (const std::string &reason : reasons)
+    passes::reportRefusal(kernel, kPass, reason);
+}
+
 SmallVector<Candidate> GpuTarget::getCandidates(kern::KernelOp kernel) const {
+  reportRefusals(getWholeKernelEmitters(), kernel);
+  return listCandidates(kernel);
+}
+
+SmallVector<Candidate> GpuTarget::listCandidates(kern::KernelOp kernel) const {
   if (const KernelEmitter *emitter = findEmitter(kernel))
     return emitter->getCandidates(kernel, machine);
   return {{makeSchedule(kernel.getContext(), {}), 0}};
@@ -60,7 +82,7 @@ std::optional<std::string> GpuTarget::checkSchedule(kern::KernelOp kernel) const
   if (!findEmitter(kernel))
     return refuseHero(kernel.getHero());
   SmallVector<kern::ScheduleAttr> known;
-  for (const Candidate &candidate : getCandidates(kernel))
+  for (const Candidate &candidate : listCandidates(kernel))
     known.push_back(candidate.schedule);
   return kern::refuseUnknownSchedule(*kernel.getSchedule(), known);
 }

@@ -22,6 +22,7 @@ public:
   int64_t getPrefillChunk() const override;
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
+  /// Says by remarks why the chip's own families leave a kernel to those of teams.
   llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const override;
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
@@ -39,6 +40,8 @@ public:
   virtual llvm::ArrayRef<const WholeKernelEmitter *> getWholeKernelEmitters() const { return {}; }
 
 private:
+  llvm::SmallVector<Candidate> listCandidates(kern::KernelOp kernel) const;
+
   std::string name;
   Machine machine;
   kern::TargetRates rates;

@@ -39,8 +39,15 @@ struct LaunchShape {
 
 class WholeKernelEmitter : public KernelEmitter {
 public:
-  /// Whether this family computes `kernel`, by its body and shapes; asked before it has a schedule.
-  virtual bool accepts(kern::KernelOp kernel) const = 0;
+  /// For remarks: what it computes, "FP8 products of Hopper".
+  virtual llvm::StringRef getName() const = 0;
+
+  /// Whether it is a family for kernels with `op`; only then is its refusal worth a remark.
+  virtual bool concerns(mlir::Operation *op) const = 0;
+
+  /// Why this family does not compute `kernel`, by its body and shapes, or nothing when it does;
+  /// asked before it has a schedule.
+  virtual std::optional<std::string> refuse(kern::KernelOp kernel) const = 0;
 
   /// Whether it has a kernel for an op that need not stay in its form, once its values have the
   /// target's types; asked before there are kernels.

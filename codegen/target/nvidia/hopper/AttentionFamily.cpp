@@ -51,9 +51,13 @@ namespace {
 
 class AttentionFamily : public WholeKernelEmitter {
 public:
-  bool accepts(kern::KernelOp kernel) const override {
+  StringRef getName() const override { return "attention kernels of Hopper"; }
+
+  bool concerns(Operation *op) const override { return isa<moe::AttentionOp>(op); }
+
+  std::optional<std::string> refuse(kern::KernelOp kernel) const override {
     AttentionKernel read;
-    return !hopper::readAttention(kernel, read);
+    return hopper::readAttention(kernel, read);
   }
 
   std::optional<std::string> refuseFusion(Operation *op, bool) const override {

@@ -127,9 +127,16 @@ namespace {
 
 class DenseFamily : public WholeKernelEmitter {
 public:
-  bool accepts(kern::KernelOp kernel) const override {
+  StringRef getName() const override { return "BF16 products of Hopper"; }
+
+  bool concerns(Operation *op) const override {
+    return isa<moe::LinearOp, moe::GroupedLinearOp>(op) &&
+           !isa<moe::QTensorType>(op->getOperand(1).getType());
+  }
+
+  std::optional<std::string> refuse(kern::KernelOp kernel) const override {
     DenseKernel dense;
-    return !read(kernel, dense);
+    return read(kernel, dense);
   }
 
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {

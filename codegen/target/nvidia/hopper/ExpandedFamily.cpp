@@ -117,8 +117,14 @@ namespace {
 
 class ExpandedFamily : public WholeKernelEmitter {
 public:
-  bool accepts(kern::KernelOp kernel) const override {
-    return kernel.getHero() == kern::Hero::Attention && !ExpandedKernel().read(kernel);
+  StringRef getName() const override { return "attention kernels of Hopper over expanded latents"; }
+
+  bool concerns(Operation *op) const override { return isa<moe::MlaAttentionOp>(op); }
+
+  Refusal refuse(kern::KernelOp kernel) const override {
+    if (kernel.getHero() != kern::Hero::Attention)
+      return "its hero is no attention";
+    return ExpandedKernel().read(kernel);
   }
 
   bool wants(Operation *op) const override {

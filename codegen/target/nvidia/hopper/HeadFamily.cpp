@@ -110,8 +110,14 @@ namespace {
 
 class HeadFamily : public WholeKernelEmitter {
 public:
-  bool accepts(kern::KernelOp kernel) const override {
-    return kernel.getHero() == kern::Hero::HeadMatmul && !HeadKernel().read(kernel);
+  StringRef getName() const override { return "products by head of Hopper"; }
+
+  bool concerns(Operation *op) const override { return isa<moe::HeadLinearOp>(op); }
+
+  Refusal refuse(kern::KernelOp kernel) const override {
+    if (kernel.getHero() != kern::Hero::HeadMatmul)
+      return "its hero is no product by head";
+    return HeadKernel().read(kernel);
   }
 
   Refusal refuseFusion(Operation *op, bool) const override {

@@ -33,9 +33,13 @@ namespace {
 
 class LatentFamily : public WholeKernelEmitter {
 public:
-  bool accepts(kern::KernelOp kernel) const override {
+  StringRef getName() const override { return "attention kernels of Hopper over latents"; }
+
+  bool concerns(Operation *op) const override { return isa<moe::LatentAttentionOp>(op); }
+
+  std::optional<std::string> refuse(kern::KernelOp kernel) const override {
     LatentKernel read;
-    return !hopper::readLatent(kernel, read);
+    return hopper::readLatent(kernel, read);
   }
 
   std::optional<std::string> refuseFusion(Operation *op, bool) const override {

@@ -69,9 +69,18 @@ namespace {
 
 class MatmulFamily : public WholeKernelEmitter {
 public:
-  bool accepts(kern::KernelOp kernel) const override {
+  StringRef getName() const override { return "FP8 products of Hopper"; }
+
+  bool concerns(Operation *op) const override {
+    return isa<moe::LinearOp, moe::GroupedLinearOp>(op) &&
+           isa<moe::QTensorType>(op->getOperand(1).getType());
+  }
+
+  std::optional<std::string> refuse(kern::KernelOp kernel) const override {
     MatmulKernel read;
-    return !hopper::readMatmul(kernel, read) && !read.isDense;
+    if (auto refusal = hopper::readMatmul(kernel, read))
+      return refusal;
+    return read.isDense ? std::optional<std::string>("its operands are bf16") : std::nullopt;
   }
 
   std::optional<std::string> refuseFusion(Operation *op, bool before) const override {
