@@ -119,11 +119,11 @@ Error OutputFile::commit() {
   return Error::success();
 }
 
-Error moec::frontend::writeTextFile(StringRef path, StringRef text) {
+Error moec::frontend::writeFile(StringRef path, StringRef contents) {
   auto file = OutputFile::create(path);
   if (!file)
     return file.takeError();
-  if (Error error = (*file)->write(text))
+  if (Error error = (*file)->write(contents))
     return error;
   return (*file)->commit();
 }

@@ -56,7 +56,7 @@ private:
   int fd;
 };
 
-/// Writes `text` as the file `path`, whole or not at all.
-llvm::Error writeTextFile(llvm::StringRef path, llvm::StringRef text);
+/// Writes `contents` as the file `path`, whole or not at all.
+llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents);
 
 } // namespace moec::frontend

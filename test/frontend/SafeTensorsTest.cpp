@@ -180,7 +180,7 @@ TEST(SafeTensors, FullDiskIsAnError) {
   std::string path = folder.path("a.safetensors");
   std::string temporary = path + ".tmp-" + std::to_string(getpid());
   ASSERT_EQ(symlink("/dev/full", temporary.c_str()), 0);
-  EXPECT_HAS(errorOf(writeTextFile(path, "text")), "No space left on device");
+  EXPECT_HAS(errorOf(writeFile(path, "text")), "No space left on device");
   EXPECT_FALSE(llvm::sys::fs::exists(path));
 }
 

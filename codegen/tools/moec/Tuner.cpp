@@ -2,11 +2,13 @@
 
 #include "codegen/tools/moec/Diagnostics.h"
 #include "frontend/Errors.h"
+#include "frontend/Files.h"
 #include "passes/Schedules.h"
 
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -93,19 +95,6 @@ Error Tuner::readKernels() {
 // Packages and measurements
 //===----------------------------------------------------------------------===//
 
-static Error writeFile(StringRef path, ArrayRef<uint8_t> bytes) {
-  std::error_code error;
-  raw_fd_ostream out(path, error);
-  if (!error) {
-    out.write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
-    out.close();
-    error = out.error();
-    out.clear_error();
-  }
-  return error ? makeError("'{0}' cannot be written: {1}", path, error.message())
-               : Error::success();
-}
-
 static Expected<std::string> readFile(StringRef path) {
   auto text = MemoryBuffer::getFile(path);
   if (!text)
@@ -120,14 +109,16 @@ Expected<std::string> Tuner::pack(const Kernel &kernel) {
   if (package->empty())
     return std::string();
   SmallString<128> path(options.pack);
-  std::error_code error;
-  if (options.pack.empty())
-    error = sys::fs::createTemporaryFile("moec-tune", "moeb", path);
-  else if (!(error = sys::fs::create_directories(path)))
+  if (options.pack.empty()) {
+    if (auto error = sys::fs::createTemporaryFile("moec-tune", "moeb", path))
+      return makeError("no temporary file: {0}", error.message());
+  } else {
+    if (auto error = sys::fs::create_directories(path))
+      return makeError("--pack '{0}': {1}; give a folder that can be written", path,
+                       error.message());
     sys::path::append(path, kernel.symbol + ".moeb");
-  if (error)
-    return makeError("'{0}' cannot be written: {1}", path, error.message());
-  if (Error failed = writeFile(path, *package))
+  }
+  if (Error failed = frontend::writeFile(path, toStringRef(*package)))
     return failed;
   return path.str().str();
 }
@@ -143,10 +134,8 @@ static Expected<std::string> findKernelTest(StringRef given) {
                    "--pack the kernels and measure them elsewhere");
 }
 
-Expected<std::string> Tuner::measure(const std::string &package) const {
-  auto program = findKernelTest(options.kernelTest);
-  if (!program)
-    return program.takeError();
+/// What moec-kernel-test, here `program`, prints of a package.
+static Expected<std::string> measure(const std::string &program, const std::string &package) {
   SmallString<128> out, err;
   if (auto error = sys::fs::createTemporaryFile("moec-tune", "json", out))
     return makeError("no temporary file: {0}", error.message());
@@ -155,7 +144,7 @@ Expected<std::string> Tuner::measure(const std::string &package) const {
     return makeError("no temporary file: {0}", error.message());
   FileRemover removeErr(err);
   std::string message;
-  int status = sys::ExecuteAndWait(*program, {*program, package, "--json"}, std::nullopt,
+  int status = sys::ExecuteAndWait(program, {program, package, "--json"}, std::nullopt,
                                    {StringRef(""), StringRef(out), StringRef(err)}, 0, 0, &message);
   auto report = readFile(out);
   if (!report)
@@ -166,7 +155,7 @@ Expected<std::string> Tuner::measure(const std::string &package) const {
     message = StringRef(*text).trim().str();
   else
     consumeError(text.takeError());
-  return makeError("'{0}' failed: {1}", *program, message);
+  return makeError("'{0}' failed: {1}", program, message);
 }
 
 namespace {
@@ -176,15 +165,15 @@ struct Measured {
 };
 } // namespace
 
-/// The cases that are right, in order.
+/// The cases that are right, in order. Errors go on "the report ".
 static Expected<std::vector<Measured>> readReport(StringRef report, mlir::MLIRContext &context,
                                                   StringRef kernel) {
   auto value = json::parse(report);
   if (!value)
-    return value.takeError();
+    return makeError("is no JSON: {0}", toString(value.takeError()));
   const json::Array *cases = value->getAsArray();
   if (!cases)
-    return makeError("what was measured is no JSON array");
+    return makeError("is no JSON array of cases");
   std::vector<Measured> measured;
   for (const json::Value &entry : *cases) {
     const json::Object *one = entry.getAsObject();
@@ -194,7 +183,7 @@ static Expected<std::vector<Measured>> readReport(StringRef report, mlir::MLIRCo
         name ? dyn_cast_if_present<kern::ScheduleAttr>(mlir::parseAttribute(*name, &context))
              : nullptr;
     if (!schedule || !microseconds || *microseconds <= 0)
-      return makeError("a case has no schedule as its name or was not timed");
+      return makeError("has a case without a schedule as its name or without its time");
     if (one->getBoolean("pass").value_or(false))
       measured.push_back({schedule, *microseconds});
     else
@@ -202,14 +191,16 @@ static Expected<std::vector<Measured>> readReport(StringRef report, mlir::MLIRCo
              << " computes something else; it is left out\n";
   }
   if (measured.empty())
-    return makeError("no case is right");
+    return makeError("has no case that is right");
   return measured;
 }
 
-Error Tuner::keepFastest(const Kernel &kernel, StringRef report) {
+Error Tuner::keepFastest(const Kernel &kernel, StringRef report, StringRef from) {
   auto measured = readReport(report, context, kernel.symbol);
   if (!measured)
-    return makeError("kernel '{0}': {1}", kernel.symbol, toString(measured.takeError()));
+    return makeError("kernel '{0}': the report from '{1}' {2}; it must be what moec-kernel-test "
+                     "--json prints of the kernel's package",
+                     kernel.symbol, from, toString(measured.takeError()));
   auto module = mlir::parseSourceString<mlir::ModuleOp>(kernel.text, &context);
   if (!module || module->getOps<kern::KernelOp>().empty())
     return makeError("the bundle's text of kernel '{0}' cannot be read", kernel.symbol);
@@ -238,14 +229,17 @@ Error Tuner::tune(const Kernel &kernel) {
     if (!sys::fs::exists(path))
       return Error::success(); // not measured, or without a choice
     auto report = readFile(path);
-    return report ? keepFastest(kernel, *report) : report.takeError();
+    return report ? keepFastest(kernel, *report, path) : report.takeError();
   }
   auto package = pack(kernel);
   if (!package || package->empty() || !options.pack.empty())
     return package.takeError();
   FileRemover remove(*package);
-  auto report = measure(*package);
-  return report ? keepFastest(kernel, *report) : report.takeError();
+  auto program = findKernelTest(options.kernelTest);
+  if (!program)
+    return program.takeError();
+  auto report = measure(*program, *package);
+  return report ? keepFastest(kernel, *report, *program) : report.takeError();
 }
 
 Error Tuner::run() {

@@ -33,9 +33,8 @@ private:
   llvm::Error tune(const Kernel &kernel);
   /// Where the kernel's package lies; empty when it has only one schedule.
   llvm::Expected<std::string> pack(const Kernel &kernel);
-  /// What moec-kernel-test prints of a package.
-  llvm::Expected<std::string> measure(const std::string &package) const;
-  llvm::Error keepFastest(const Kernel &kernel, llvm::StringRef report);
+  /// Of the cases in `report`, which came from the file or program `from`.
+  llvm::Error keepFastest(const Kernel &kernel, llvm::StringRef report, llvm::StringRef from);
 
   const TuneOptions &options;
   std::unique_ptr<Backend> backend;

@@ -105,7 +105,7 @@ static Error writeWeights(const Options &options, const std::vector<Entry> &entr
       return error;
   }
   Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", placed}};
-  return writeTextFile(options.output + "/model.safetensors.index.json", index.dump(2) + "\n");
+  return writeFile(options.output + "/model.safetensors.index.json", index.dump(2) + "\n");
 }
 
 static Error makeCheckpoint(const Options &options) {
@@ -133,9 +133,9 @@ static Error makeCheckpoint(const Options &options) {
     if (config->contains(key))
       generation[key] = (*config)[key];
   if (Error error =
-          writeTextFile(options.output + "/generation_config.json", generation.dump(2) + "\n"))
+          writeFile(options.output + "/generation_config.json", generation.dump(2) + "\n"))
     return error;
-  return writeTextFile(configPath, config->dump(2) + "\n");
+  return writeFile(configPath, config->dump(2) + "\n");
 }
 
 int main(int argc, char **argv) {

@@ -3,6 +3,7 @@
 #include "codegen/target/nvidia/cases/DeviceCase.h"
 #include "codegen/target/nvidia/cases/KernelSet.h"
 #include "dialects/plan/PlanDialect.h"
+#include "frontend/Files.h"
 #include "test/codegen/KernelHarness.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -192,16 +193,8 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
 void Packer::writeFile(llvm::StringRef name, llvm::StringRef text) {
   llvm::SmallString<128> path(options.folder);
   llvm::sys::path::append(path, name);
-  std::error_code error;
-  llvm::raw_fd_ostream stream(path, error);
-  if (!error) {
-    stream << text;
-    stream.close();
-    error = stream.error();
-    stream.clear_error();
-  }
-  if (error)
-    throw std::runtime_error("'" + path.str().str() + "' cannot be written: " + error.message());
+  if (llvm::Error error = frontend::writeFile(path, text))
+    throw std::runtime_error(llvm::toString(std::move(error)));
 }
 
 void Packer::finish() {
