@@ -2,8 +2,10 @@
 
 A group is {"name", "kernels": MLIR text, "tokens", "sequences", "earlier", "peer": {case: microseconds}}; each becomes one
 package of pack-kernels. Peers' figures are medians measured on an NVIDIA H100 80GB HBM3 with the method of moec-kernel-test
-(calls over inputs that no cache holds together), on another day: ratios to them are good to a few percent.
+(calls over inputs that no cache holds together), on another day: ratios to them are good to a few percent. peers.json has those of FP8
+products, with what cuBLASLt needed beside them.
 """
+import peers
 
 FP8 = "f8E4M3FN"
 
@@ -101,11 +103,6 @@ def swiglu_quantize(columns):
 
 
 FP8_SHAPES = [(2112, 7168), (4096, 7168), (7168, 2048), (7168, 16384), (24576, 1536), (32768, 512)]
-DEEPGEMM = {  # by tokens, in the order of FP8_SHAPES
-    1: (12.79, 15.25, 8.00, 43.55, 17.18, 8.86), 16: (11.06, 13.59, 8.27, 45.07, 17.85, 9.29),
-    64: (9.60, 13.66, 8.27, 44.62, 17.45, 10.28), 128: (10.31, 14.41, 9.46, 45.70, 19.21, 12.25),
-    256: (11.80, 19.58, 10.81, 61.19, 22.95, 16.02), 1024: (32.92, 48.59, 33.93, 219.49, 71.35, 44.36),
-    4096: (95.83, 189.53, 115.35, 693.61, 269.72, 150.96)}
 MASKED = {  # (experts, rows of each, n): DeepGEMM's masked product, contiguous where that is faster
     (8, 1, 4096): 85.6, (8, 1, 7168): 46.4, (32, 1, 4096): 331.1, (32, 1, 7168): 177.5, (8, 16, 4096): 85.1,
     (8, 16, 7168): 46.5, (32, 16, 4096): 330.2, (32, 16, 7168): 177.2, (8, 64, 4096): 85.2, (8, 64, 7168): 46.4,
@@ -130,7 +127,7 @@ def group(name, text, tokens, peer=None, sequences=1, earlier=0):
 
 
 def fp8_groups():
-    peer = {f"fp8_{n}x{k} {m}": us for m, row in DEEPGEMM.items() for (n, k), us in zip(FP8_SHAPES, row)}
+    peer = {f"fp8_{shape} {m}": us["deepgemm"] for shape, row in peers.read()["fp8"].items() for m, us in row.items()}
     for name, tokens in (("fp8-few", [1, 16]), ("fp8-some", [64, 128, 256]), ("fp8-many", [1024, 4096])):
         yield group(name, "".join(fp8_linear(n, k) for n, k in FP8_SHAPES), tokens, peer)
 

@@ -50,7 +50,8 @@ def main():
             why = pack(options, group)
             print(f"{group['name']}: {why or 'compiled'}", flush=True)
             packed[group["name"]] = {"peer": group["peer"], "missing": why}
-    shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py"), options.folder)
+    for name in ("run.py", "ceilings.py", "peers.py", "peers.json", "plots.py", "svg.py"):
+        shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), options.folder)
     with open(path, "w") as file:
         json.dump(packed, file, indent=1)
 
