@@ -1,11 +1,16 @@
 """Runs a bundle on the prompts of a golden and compares logits and greedy tokens.
 
-compare_golden.py BUNDLE GOLDEN_FOLDER (--tolerance E | --half-from MODE) [--mode aqabs.] [--margin M | --margin-of-error]
-    [--routing-ties G GAPS]
+compare_golden.py BUNDLE GOLDEN_FOLDER (--tolerance E | --half-from MODE | --accurate-against MODE) [--mode aqabs.]
+    [--margin M | --margin-of-error] [--routing-ties G GAPS]
 
 Every prompt's logits must be within E (relative L2 error), or half as far from the golden's as the golden's own are in
 MODE ("exact" for the one without a prefix). Greedy tokens must be equal; with a margin, the first difference is allowed
 where the golden's two best logits are closer than M, or closer than four times the error that the prompt's logits showed.
+
+--accurate-against judges a mode that rounds, where roundings fall otherwise after errors of any size (quantization_noise.py), by
+the golden in MODE that does not: how far the bundle's logits are from these, over how far the golden's own are, must at half
+of all positions be at most sqrt(1 + 1/4). So far would errors bring them that are half as large as the rounding's and
+independent of it. Tokens are not compared.
 
 GAPS is what router_gaps.py wrote. A position whose gap is below G is a routing tie: errors in the router's input as small
 as G may send its token to other experts, and so give it quite other logits. A tie that exceeds the tolerance by itself is
@@ -14,11 +19,15 @@ left out of the prompt's error, and the first greedy difference is allowed at a 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 
 from safetensors import Tensors, relative_error
+
+# Of the error of a rounding mode, with another half as large beside it.
+LARGEST_RATIO = (1 + 1 / 4) ** 0.5
 
 
 def generate(bundle, prompt, count):
@@ -124,6 +133,24 @@ def compare_prompt(options, golden, index, routing):
     return compare_tokens(golden, name, tokens, margin, ties[len(prompt) - 1 :]) and error <= tolerance
 
 
+def compare_accuracy(options, golden):
+    ratios, index = [], 0
+    while f"p{index}.input_ids" in golden:
+        other = "" if options.accurate_against == "exact" else options.accurate_against
+        reference = prompt_logits(golden, f"{other}p{index}.")
+        expected = prompt_logits(golden, f"{options.mode}p{index}.")
+        prompt = list(golden.flat(f"p{index}.input_ids"))
+        actual = generate(options.bundle, prompt, 1)[1][len(prompt) - len(expected) : len(prompt)]
+        ratios += [relative_error([a], [r]) / relative_error([e], [r]) for a, e, r in zip(actual, expected, reference)]
+        index += 1
+    if not ratios:
+        sys.exit("the golden has no prompts")
+    ratio = statistics.median(ratios)
+    print(f"error of {len(ratios)} positions over that of {options.mode or 'the golden'}: median {ratio:.2f}, allowed {LARGEST_RATIO:.2f}")
+    if not ratio <= LARGEST_RATIO:
+        sys.exit(f"the bundle is less accurate than {options.mode or 'the golden'}: {ratio:.2f} of its error")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("bundle")
@@ -132,12 +159,16 @@ def main():
     limit = parser.add_mutually_exclusive_group(required=True)
     limit.add_argument("--tolerance", type=float)
     limit.add_argument("--half-from", metavar="MODE")
+    limit.add_argument("--accurate-against", metavar="MODE")
     parser.add_argument("--margin", type=float, default=0.0)
     parser.add_argument("--margin-of-error", action="store_true")
     parser.add_argument("--routing-ties", nargs=2, metavar=("G", "GAPS"), default=())
     options = parser.parse_args()
     routing = RoutingTies(*options.routing_ties)
     golden = Tensors(os.path.join(options.golden, "golden.safetensors"))
+    if options.accurate_against is not None:
+        compare_accuracy(options, golden)
+        return
     index, good = 0, True
     while f"p{index}.input_ids" in golden:
         good = compare_prompt(options, golden, index, routing) and good

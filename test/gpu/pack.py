@@ -53,16 +53,20 @@ def list_goldens():
     exact = golden_check("", "--tolerance", "3e-2", "--margin-of-error")
     with_ties = golden_check("", "--tolerance", "3e-2", "--margin-of-error", "--routing-ties", "3e-2", "{}/gaps.json")
     single = golden_check("", "--tolerance", "1e-3", "--margin-of-error")
-    quantized = golden_check("aqabs.", "--half-from", "exact", "--margin-of-error")
+    half = golden_check("aqabs.", "--half-from", "exact", "--margin-of-error")
+    accurate = dict(golden_check("aqabs.", "--accurate-against", "exact"), name="accuracy aqabs.")
+    same = golden_check("aqabs.", "--tolerance", "1e-3", "--margin-of-error")
     goldens = os.path.join(SOURCE, "test", "golden", "Inputs")
     for name in sorted(os.listdir(goldens)):
         folder = os.path.join(goldens, name)
         yield name, folder, ["--activations", "exact"], [with_ties if name in WITH_ROUTING_TIES else exact]
         yield f"{name}-f32", folder, ["--activations", "exact", "--activation-type", "f32"], [single]
     folder = os.path.join(goldens, "deepseek_v3_fp8")
-    yield "deepseek_v3_fp8-quantized", folder, ["--activations", "quantized"], [quantized]
-    yield ("deepseek_v3_fp8-quantized-f32", folder, ["--activations", "quantized", "--activation-type", "f32"],
-           [quantized])
+    quantized, single = ["--activations", "quantized"], ["--activation-type", "f32"]
+    yield "deepseek_v3_fp8-quantized", folder, quantized, [half, accurate]
+    yield "deepseek_v3_fp8-quantized-f32", folder, quantized + single, [half, accurate]
+    # Only plain kernels in f32 round to the golden's codes.
+    yield "deepseek_v3_fp8-quantized-plain", folder, ["--target", "sm_80", *quantized, *single], [same]
 
 
 def list_models():
@@ -78,7 +82,9 @@ def compile_model(kit, build, target, name, checkpoint, arguments, checks):
     """The reason when it does not compile, else nothing."""
     folder = os.path.join(kit, "models", name)
     shutil.rmtree(folder, ignore_errors=True)
-    command = [os.path.join(build, "bin", "moec"), "compile", checkpoint, "--target", target, *arguments, "-o",
+    if "--target" not in arguments:
+        arguments = ["--target", target, *arguments]
+    command = [os.path.join(build, "bin", "moec"), "compile", checkpoint, *arguments, "-o",
                os.path.join(folder, "bundle")]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
