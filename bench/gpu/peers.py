@@ -1,10 +1,13 @@
 """Times of others that were measured on another day, brought to the run's own by what both runs measured.
 
-DeepGEMM is not there when our kernels are timed; cuBLASLt is, where torch is. Its product of the same shape, with a scale a row
-instead of one a block, tells how much faster or slower this machine is today: others' times are multiplied by that.
+DeepGEMM is not there when our kernels are timed; cuBLASLt and plain reads are, where torch is. Each tells how much faster or slower
+this machine is today: cuBLASLt's products of the same shape, with a scale a row and in BF16, and a read of about the weight's bytes. They
+differ by up to a fifth of each other; a peer's time is multiplied by their median.
 """
 import json
+import math
 import os
+import statistics
 
 
 def read():
@@ -21,7 +24,12 @@ def split_name(name):
 def scale(name, microseconds, then, ceilings):
     """The time of a peer of the row `name`, in this run; as it was where this run has nothing to scale it by."""
     key = split_name(name)
-    now = ceilings.get("cublaslt_row", {}).get(" ".join(key)) if key else None
-    if not now:
+    if not key or "missing" in ceilings:
         return microseconds
-    return microseconds * now / then["fp8"][key[0]][key[1]]["cublaslt_row"]
+    shape, tokens = key
+    ratios = [ceilings[what][f"{shape} {tokens}"] / us for what, us in then["fp8"][shape][tokens].items()
+              if f"{shape} {tokens}" in ceilings.get(what, {})]
+    rows, columns = map(int, shape.split("x"))
+    size = min(then["read_microseconds"], key=lambda size: abs(math.log(int(size) * 1e6 / (rows * columns))))
+    ratios.append(ceilings["read_microseconds"][size] / then["read_microseconds"][size])
+    return microseconds * statistics.median(ratios)
