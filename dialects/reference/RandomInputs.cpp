@@ -61,6 +61,7 @@ private:
   Step drawStep();
   void drawSequences(Step &step);
   void drawRouting(Step &step);
+  int32_t drawExpert(int64_t pair, int64_t rank);
   Ints drawSampling(int64_t rows);
   void deriveSampling(Values &values);
   llvm::Expected<Value> fill(Role role, mlir::Type type, int64_t rows, const Step &step);
@@ -202,12 +203,12 @@ void InputMaker::gatherFacts() {
 void InputMaker::drawSequences(Step &step) {
   int64_t longest = (dims.tokens + dims.sequences - 1) / dims.sequences;
   int64_t earlierLimit =
-      dims.earlierTokens
+      dims.earlierTokens >= 0
           ? dims.earlierTokens
           : std::max<int64_t>(1, std::min(facts.page * 3 / 2, facts.maxContext - longest + 1));
   std::vector<int64_t> next;
   for (int64_t s = 0; s < dims.sequences; ++s)
-    next.push_back(dims.earlierTokens ? dims.earlierTokens : random.below(earlierLimit));
+    next.push_back(dims.earlierTokens >= 0 ? dims.earlierTokens : random.below(earlierLimit));
   for (int64_t t = 0; t < dims.tokens; ++t) {
     int64_t sequence = t * dims.sequences / dims.tokens;
     step.sequences.data[t] = int32_t(sequence);
@@ -223,6 +224,15 @@ void InputMaker::drawSequences(Step &step) {
     std::swap(table[i - 1], table[random.below(int64_t(i))]);
 }
 
+/// What choice `rank` of a token, pair `pair` of all, may be.
+int32_t InputMaker::drawExpert(int64_t pair, int64_t rank) {
+  if (!dims.crowded || facts.experts < facts.topK + 2)
+    return int32_t(random.below(facts.experts));
+  if (rank == 0)
+    return 0;
+  return pair == 1 ? 1 : int32_t(2 + random.below(facts.experts - 3));
+}
+
 /// Each token chooses top_k different experts (as far as there are as many).
 void InputMaker::drawRouting(Step &step) {
   int64_t pairs = dims.tokens * facts.topK;
@@ -233,7 +243,7 @@ void InputMaker::drawRouting(Step &step) {
     int64_t first = pair / facts.topK * facts.topK;
     auto *ids = step.expertIds.data.data();
     do
-      ids[pair] = int32_t(random.below(facts.experts));
+      ids[pair] = drawExpert(pair, pair - first);
     while (pair - first < facts.experts &&
            std::find(ids + first, ids + pair, ids[pair]) != ids + pair);
   }

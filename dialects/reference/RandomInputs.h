@@ -12,8 +12,11 @@ struct InputDims {
   int64_t tokens = 5;
   int64_t sequences = 2;
   int64_t outputRows = 2;
-  int64_t earlierTokens = 0; // of each sequence, in the cache; 0: a random number of each
-  bool shapesOnly = false;   // floats have a shape and no elements
+  int64_t earlierTokens = -1; // of each sequence, in the cache; negative: a random number of each
+  bool shapesOnly = false;    // floats have a shape and no elements
+  /// All tokens choose expert 0, one token chooses expert 1, and none the last one, as far as there
+  /// are more experts than choices.
+  bool crowded = false;
 };
 
 /// What an argument is for is read from its `moe.input` attribute, otherwise from

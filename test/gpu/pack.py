@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Collects what run.py needs on a machine with a GPU, on one without: programs, their libraries, compiled bundles.
 
-pack.py KIT --build build/release [--target sm_90a] [--models NAME,...] [--kernels FOLDER]
+pack.py KIT --build build/release [--target sm_90a] [--models NAME,...] [--packages NAME,...] [--kernels FOLDER]
 
-`--kernels` holds packages for moec-kernel-test. What does not compile is written into the kit's missing.json.
+`--kernels` holds more packages for moec-kernel-test. What does not compile is written into the kit's missing.json.
 """
 import argparse
 import json
@@ -78,6 +78,56 @@ def list_models():
     yield ("tiny-r1-quantized", tiny, ["--activations", "quantized", "--max-context", "256"], [heldout_check()])
 
 
+# Kernel tests: (package, files of kernels/, options of pack-kernels). The interpreter checks small sizes, and at those the
+# plain kernels of another target too, which then make what large sizes are compared with, on the device. In a large package
+# are also sizes about those of tiles.
+SMALL = ["--tokens", "1,3,17"]
+LARGE = ["--against", "sm_80", "--tokens", "127,129,4099"]
+ATTENTION = ["attention", "latent"]
+FILES = ["rows", "rows_bf16", "tall", "wide", "bf16", "dense", "grouped", "products"]
+
+
+def skipped(file):
+    """What the plain kernels of sm_80 cannot: gates of a product in other columns than its own."""
+    return ["--skip", "gated_many"] if file == "grouped" else []
+
+
+PACKAGES = [
+    *((name, [name], SMALL) for name in FILES + ATTENTION),
+    *((f"{name}-large", [name], LARGE + skipped(name)) for name in FILES),
+    # 127 and 129 tokens of three sequences: prompts that begin and end within pages.
+    ("attention-large", ATTENTION, ["--against", "sm_80", "--tokens", "127,129", "--earlier-tokens", "40"]),
+    # Contexts of 1, 63, 64 and 65 tokens: a page has 64 or 128.
+    ("contexts", ATTENTION, ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
+    ("contexts-large", ATTENTION, ["--against", "sm_80", "--tokens", "1,3", "--earlier-tokens", "32767"]),
+    ("crowded", ["grouped"], ["--crowded", "--tokens", "3,17"]),
+    ("crowded-large", ["grouped"], ["--crowded", *LARGE, *skipped("grouped")]),
+    *((f"sm_80-{name}", [name], ["--tokens", "1,17", "--drop-schedules", *skipped(name)]) for name in FILES + ATTENTION),
+]
+
+
+def compile_package(kit, build, target, name, files, options):
+    """The reason when it does not compile, else nothing."""
+    target = name.split("-")[0] if name.startswith("sm_") else target
+    folder = os.path.join(kit, "packing", name)
+    sources = [os.path.join(SOURCE, "test", "gpu", "kernels", file + ".mlir") for file in files]
+    command = [os.path.join(build, "bin", "pack-kernels"), target, folder, *sources, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 0:
+        os.makedirs(os.path.join(kit, "kernels"), exist_ok=True)
+        os.replace(os.path.join(folder, "package.moeb"), os.path.join(kit, "kernels", name + ".moeb"))
+    shutil.rmtree(folder, ignore_errors=True)
+    return why_not(done)
+
+
+def why_not(done):
+    """The line that says why a command failed; nothing when it did not."""
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+    return lines[-1] if lines else f"exit status {done.returncode}"
+
+
 def compile_model(kit, build, target, name, checkpoint, arguments, checks):
     """The reason when it does not compile, else nothing."""
     folder = os.path.join(kit, "models", name)
@@ -89,8 +139,7 @@ def compile_model(kit, build, target, name, checkpoint, arguments, checks):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        return lines[-1] if lines else f"exit status {done.returncode}"
+        return why_not(done)
     for file in ("golden.safetensors", "heldout_problems.json"):
         if os.path.exists(os.path.join(checkpoint, file)):
             shutil.copy(os.path.join(checkpoint, file), folder)
@@ -109,26 +158,50 @@ def write_gaps(build, checkpoint, path):
                    check=True, stdout=subprocess.DEVNULL)
 
 
+class Missing:
+    """A kit's missing.json; what an earlier call left there stays unless it is compiled now."""
+
+    def __init__(self, kit):
+        self.path = os.path.join(kit, "missing.json")
+        self.reasons = {}
+        if os.path.exists(self.path):
+            with open(self.path) as file:
+                self.reasons = json.load(file)
+        self.write()
+
+    def note(self, name, why):
+        print(f"{name}: {why or 'compiled'}", flush=True)
+        self.reasons.pop(name, None)
+        if why:
+            self.reasons[name] = why
+        self.write()
+
+    def write(self):
+        with open(self.path, "w") as file:
+            json.dump(self.reasons, file, indent=1)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("kit")
     parser.add_argument("--build", required=True)
     parser.add_argument("--target", default="sm_90a")
     parser.add_argument("--models", help="only these, separated by commas; empty: none")
+    parser.add_argument("--packages", help="only these, as --models")
     parser.add_argument("--kernels")
     options = parser.parse_args()
     copy_programs(options.kit, options.build)
     if options.kernels:
         shutil.copytree(options.kernels, os.path.join(options.kit, "kernels"), dirs_exist_ok=True)
-    missing = {}
+    missing = Missing(options.kit)
+    chosen = lambda name, names: names is None or name in names.split(",")
+    for name, files, arguments in PACKAGES:
+        if chosen(name, options.packages):
+            missing.note(name, compile_package(options.kit, options.build, options.target, name, files, arguments))
     for name, checkpoint, arguments, checks in list_models():
-        if options.models is None or name in options.models.split(","):
+        if chosen(name, options.models):
             why = compile_model(options.kit, options.build, options.target, name, checkpoint, arguments, checks)
-            if why:
-                missing[name] = why
-            print(f"{name}: {why or 'compiled'}", flush=True)
-    with open(os.path.join(options.kit, "missing.json"), "w") as file:
-        json.dump(missing, file, indent=1)
+            missing.note(name, why)
 
 
 main()

@@ -110,6 +110,32 @@ TEST_F(RandomTest, UsesTellWhatUnmarkedArgumentsAreFor) {
   run(in);
 }
 
+TEST_F(RandomTest, CrowdedExperts) {
+  auto in = inputs(R"(
+    func.func @f(%x: tensor<?x4xf32>, %w: tensor<6x4x4xf32>, %offsets: tensor<7xi32>, %rows: tensor<?xi32>) {
+      %0 = moe.grouped_linear %x, %w, %offsets, %rows {top_k = 3 : i64}
+        : (tensor<?x4xf32>, tensor<6x4x4xf32>, tensor<7xi32>, tensor<?xi32>) -> tensor<?x4xf32>
+      return
+    })",
+                   {.tokens = 9, .sequences = 1, .crowded = true});
+  const auto &offsets = intData(in[2]);
+  EXPECT_EQ(offsets[1], 9) << "all tokens";
+  EXPECT_EQ(offsets[2] - offsets[1], 1);
+  EXPECT_EQ(offsets[6] - offsets[5], 0);
+  EXPECT_EQ(offsets[6], 27);
+}
+
+TEST_F(RandomTest, EarlierTokens) {
+  auto in = inputs(R"(
+    func.func @f(%p: tensor<?xi32> {moe.input = "positions"}, %s: tensor<?xi32> {moe.input = "sequence_ids"},
+        %b: tensor<?x?xi32> {moe.input = "block_table"}, %c: !moe.cache<3xf32, page = 4>) {
+      return
+    })",
+                   {.tokens = 2, .sequences = 2, .earlierTokens = 0});
+  EXPECT_EQ(intData(in[0]), (std::vector<int32_t>{0, 0}));
+  EXPECT_EQ(std::get<Ints>(*in[2]).columns(), 1) << "one page is enough for one token";
+}
+
 TEST_F(RandomTest, KernelRowsCountRows) {
   parse(R"(
     kern.kernel @f(%x: tensor<?x4xf32>, %q: !moe.qtensor<?x130xf8E4M3FN, block = [1, 128], scale = f32>) attributes {

@@ -2,14 +2,17 @@
 // See README.md.
 #include "codegen/target/nvidia/cases/DeviceCase.h"
 #include "codegen/target/nvidia/cases/KernelSet.h"
+#include "dialects/moe/MoeSamplingOps.h"
 #include "dialects/plan/PlanDialect.h"
 #include "frontend/Files.h"
+#include "runtime/device/SyntheticFill.h"
 #include "test/codegen/KernelHarness.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -24,10 +27,12 @@ using namespace moec::test;
 namespace {
 
 struct Options {
-  std::string target, folder, against, filter;
+  std::string target, folder, against, filter, skip;
   std::vector<int64_t> tokens = {1, 3, 17};
-  bool candidates = false;
-  int64_t sequences = 3, earlierTokens = 0;
+  bool candidates = false, dropSchedules = false;
+  bool crowded = false;
+  int64_t sequences = 3;
+  std::vector<int64_t> earlierTokens = {-1};
   std::vector<std::string> files;
 };
 
@@ -87,10 +92,53 @@ std::vector<Scheduled> schedule(const std::string &text, const std::string &targ
 // Cases
 //===----------------------------------------------------------------------===//
 
-/// Slots with their contents: random and interpreted.
-std::vector<PackageSlot> makeInterpretedSlots(KernelHarness &harness) {
-  std::map<unsigned, SlotMemory> expected = harness.interpretSlots();
+/// Smaller arguments are stored, whose random numbers are of more than a few hundred values.
+constexpr size_t kFillBytes = 16 << 10;
+
+/// Whether a kernel compares floats with each other: equal ones would make its result ambiguous.
+bool choosesByFloats(kern::KernelOp kernel) {
+  bool chooses = false;
+  kernel.walk([&](mlir::Operation *op) {
+    chooses |= llvm::isa<moe::GateOp, moe::ChunkMaximaOp, moe::ChunkMassesOp, moe::SampleOp>(op);
+  });
+  return chooses;
+}
+
+/// Whether a kernel rounds sums of products to codes. In small cases one large code that is a step
+/// off exceeds the tolerance: such cases keep the inputs that they are known to be exact for.
+bool quantizesSums(kern::KernelOp kernel) {
+  bool quantizes = false, multiplies = false;
+  kernel.walk([&](mlir::Operation *op) {
+    quantizes |= llvm::isa<moe::QuantizeOp>(op);
+    multiplies |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp>(op);
+  });
+  return quantizes && multiplies;
+}
+
+/// Makes the numbers that the device makes for the slot.
+void fillMemory(SlotMemory &memory, const PackageSlot &slot) {
+  rt::FillTable table(getDType(slot.type), rt::fb::FillKind::Normal, slot.fill);
+  rt::fillElements(table, rt::fillKey(slot.fillName, 0), 0, slot.bytes / table.codeBytes(),
+                   memory.data());
+}
+
+/// Arguments that hold the cosines and sines of a rotation.
+llvm::SmallDenseSet<unsigned> findTables(kern::KernelOp kernel) {
+  llvm::SmallDenseSet<unsigned> tables;
+  kernel.walk([&](moe::RopeOp rope) {
+    if (auto argument = llvm::dyn_cast_or_null<mlir::BlockArgument>(rope.getTable()))
+      tables.insert(argument.getArgNumber());
+  });
+  return tables;
+}
+
+/// Slots without their contents, but for how those that take much room are filled on the device.
+std::vector<PackageSlot> describeSlots(KernelHarness &harness) {
   std::vector<PackageSlot> made;
+  kern::KernelOp kernel = harness.getKernel();
+  llvm::SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
+  llvm::SmallDenseSet<unsigned> tables = findTables(kernel);
+  bool mayFill = !choosesByFloats(kernel) && !quantizesSums(kernel);
   for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
     PackageSlot &slot = made.emplace_back();
     mlir::Type element = memory.type.getElementType();
@@ -98,11 +146,30 @@ std::vector<PackageSlot> makeInterpretedSlots(KernelHarness &harness) {
     slot.bytes = memory.bytes().size();
     slot.isCounters = harness.isCounters(i);
     slot.isWritten = harness.isWritten(i);
-    slot.tolerance = getTolerance(harness.getKernel(), element);
-    if (!harness.isOutput(i))
-      slot.input = memory.bytes().vec();
+    slot.tolerance = getTolerance(kernel, element);
+    bool isScale = i > 0 && slots[i - 1].value == slots[i].value;
+    if (!mayFill || harness.isOutput(i) || !element.isFloat() || slot.bytes < kFillBytes ||
+        tables.contains(slots[i].value))
+      continue;
+    slot.fill = getFill(element, isScale);
+    slot.fillName =
+        llvm::formatv("{0} {1} x {2}, slot {3}", slot.fill, slot.bytes, slot.type, i).str();
+  }
+  return made;
+}
+
+/// Slots with their contents: random and interpreted.
+std::vector<PackageSlot> makeInterpretedSlots(KernelHarness &harness) {
+  std::vector<PackageSlot> made = describeSlots(harness);
+  for (auto [slot, memory] : llvm::zip(made, harness.getSlots()))
+    if (slot.fill)
+      fillMemory(memory, slot);
+  std::map<unsigned, SlotMemory> expected = harness.interpretSlots();
+  for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
+    if (!harness.isOutput(i) && !made[i].fill)
+      made[i].input = memory.bytes().vec();
     if (auto found = expected.find(i); found != expected.end())
-      slot.expected = found->second.bytes().vec();
+      made[i].expected = found->second.bytes().vec();
   }
   return made;
 }
@@ -124,7 +191,7 @@ public:
   void finish();
 
 private:
-  void addCase(llvm::StringRef file, const std::string &text, int64_t tokens);
+  void addCase(llvm::StringRef file, const std::string &text, int64_t tokens, int64_t earlier);
   PackageLaunch addLaunch(KernelSet &set, const std::string &text);
   void writeFile(llvm::StringRef name, llvm::StringRef text);
 
@@ -142,9 +209,13 @@ void Packer::addFile(const std::string &path) {
     throw std::runtime_error("'" + path + "' cannot be read");
   auto module = parseModule((*file)->getBuffer(), *context);
   for (auto kernel : module->getOps<kern::KernelOp>())
-    if (kernel.getSymName().contains(options.filter))
+    if (kernel.getSymName().contains(options.filter) && kernel.getSymName() != options.skip)
       for (int64_t tokens : options.tokens)
-        addCase(llvm::sys::path::stem(path), toText(kernel.getOperation()), tokens);
+        for (int64_t earlier : options.earlierTokens) {
+          std::string text = toText(kernel.getOperation());
+          addCase(llvm::sys::path::stem(path),
+                  options.dropSchedules ? dropSchedule(text, *context) : text, tokens, earlier);
+        }
 }
 
 /// `text` is a scheduled kernel.
@@ -153,16 +224,21 @@ PackageLaunch Packer::addLaunch(KernelSet &set, const std::string &text) {
   return set.add(*module->getOps<kern::KernelOp>().begin());
 }
 
-void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t tokens) {
+void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t tokens,
+                     int64_t earlier) {
   reference::InputDims dims{.tokens = tokens,
                             .sequences = options.sequences,
                             .outputRows = 1,
-                            .earlierTokens = options.earlierTokens};
+                            .earlierTokens = earlier,
+                            .crowded = options.crowded};
   int64_t sequences = std::min(options.sequences, tokens);
-  int64_t context = options.earlierTokens + llvm::divideCeil(tokens, sequences);
+  int64_t context = std::max<int64_t>(earlier, 0) + llvm::divideCeil(tokens, sequences);
   std::array<int64_t, 5> sizes{1, tokens, sequences, 1, 1};
+  auto parsed = parseModule(text, *this->context);
+  bool onDevice =
+      !options.against.empty() && !choosesByFloats(*parsed->getOps<kern::KernelOp>().begin());
   PackageLaunch reference;
-  if (!options.against.empty())
+  if (onDevice)
     reference = addLaunch(references, schedule(dropSchedule(text, *this->context), options.against,
                                                sizes, context, false, *this->context)
                                           .front()
@@ -172,9 +248,11 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
     auto module = parseModule(scheduled.text, *this->context);
     kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
     PackageCase &made = cases.emplace_back();
-    made.name =
-        (file + "/" + kernel.getSymName() + " " + llvm::Twine(tokens) + scheduled.name).str();
-    if (options.against.empty()) {
+    made.name = (file + "/" + kernel.getSymName() + " " + llvm::Twine(tokens) +
+                 (earlier < 0 ? "" : " after " + std::to_string(earlier)) +
+                 (options.crowded ? " crowded" : "") + scheduled.name)
+                    .str();
+    if (!onDevice) {
       KernelHarness harness(scheduled.text, dims, options.target, tokens);
       made.slots = makeInterpretedSlots(harness);
       made.dims = harness.getDims();
@@ -228,9 +306,18 @@ int main(int argc, char **argv) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--sequences", options.sequences, "that the tokens belong to");
-  app.add_option("--earlier-tokens", options.earlierTokens,
-                 "of each sequence (default: random, up to one and a half pages)");
+  app.add_option(
+         "--earlier-tokens", options.earlierTokens,
+         "of each sequence, a case for each of these (default: random, up to one and a half "
+         "pages)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_flag("--crowded", options.crowded,
+               "all tokens go to the first expert, one to the second, none to the last");
   app.add_option("--filter", options.filter, "only kernels whose names contain this");
+  app.add_flag("--drop-schedules", options.dropSchedules,
+               "choose schedules for kernels that have some of another target");
+  app.add_option("--skip", options.skip, "not the kernel of this name");
   app.add_flag("--candidates", options.candidates,
                "a case for every schedule that the target considers");
   app.add_option("--against", options.against,

@@ -16,7 +16,7 @@ using namespace moec::cases;
 namespace fb = moec::rt::fb;
 namespace json = llvm::json;
 
-static fb::DType getType(llvm::StringRef name) {
+fb::DType moec::cases::getDType(llvm::StringRef name) {
   auto type = llvm::StringSwitch<std::optional<fb::DType>>(name)
                   .Case("f32", fb::DType::F32)
                   .Case("f16", fb::DType::F16)
@@ -67,6 +67,7 @@ private:
   rt::BundleParts parts;
   fb::ManifestT &manifest = parts.manifest;
   llvm::StringMap<uint32_t> kernels; // index by symbol
+  llvm::StringMap<uint32_t> fills;   // index of the weight by its name
   json::Array cases;
 };
 
@@ -122,7 +123,7 @@ void Package::addKernel(const codegen::NvidiaKernel &kernel, uint32_t image) {
     llvm::raw_string_ostream(type) << map.element;
     entry->slot = map.slot;
     entry->offset = map.offset;
-    entry->dtype = getType(type);
+    entry->dtype = getDType(type);
     for (const codegen::Extent &size : map.sizes)
       entry->sizes.emplace_back(fb::Dim(size.dim), size.multiplier, size.addend);
     entry->strides.assign(map.strides.begin(), map.strides.end());
@@ -148,9 +149,14 @@ void Package::addEntry(const std::string &name, std::unique_ptr<fb::ProgramT> pr
 
 uint32_t Package::addWeight(const std::string &name, const PackageSlot &slot,
                             const std::vector<uint8_t> &bytes) {
+  if (bytes.empty()) {
+    auto [found, isNew] = fills.try_emplace(name, manifest.weights.size());
+    if (!isNew)
+      return found->second;
+  }
   auto &weight = manifest.weights.emplace_back(std::make_unique<fb::WeightT>());
   weight->name = name;
-  weight->dtype = getType(slot.type);
+  weight->dtype = getDType(slot.type);
   weight->shape = {slot.bytes / getBytes(weight->dtype)};
   weight->bytes = slot.bytes;
   if (bytes.empty()) {
@@ -163,6 +169,11 @@ uint32_t Package::addWeight(const std::string &name, const PackageSlot &slot,
   return manifest.weights.size() - 1;
 }
 
+/// The weight with what is in a slot before the case runs.
+static std::string getInputName(const PackageSlot &slot, const std::string &own) {
+  return slot.input.empty() && !slot.fillName.empty() ? slot.fillName : own;
+}
+
 bool Package::isOpen(llvm::StringRef kernel, unsigned slot) {
   for (const auto &map : manifest.kernels[kernels.at(kernel)]->tensor_maps)
     if (map->slot == slot && !map->sizes.back().multiplier() && !map->sizes.back().addend())
@@ -173,7 +184,7 @@ bool Package::isOpen(llvm::StringRef kernel, unsigned slot) {
 /// What must be at `place` in the end.
 json::Object Package::makeOutput(const PackageSlot &slot, const std::string &name,
                                  json::Object place) {
-  fb::DType type = getType(slot.type);
+  fb::DType type = getDType(slot.type);
   json::Object output = std::move(place);
   output["dtype"] = fb::EnumNameDType(type);
   output["count"] = slot.bytes / getBytes(type);
@@ -199,7 +210,8 @@ fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, bool 
     return fb::Arg(fb::ArgKind::Counters, 0, 0, slot.bytes);
   bool hasInput = !slot.input.empty() || slot.fill;
   if (hasInput && !slot.isWritten && !isOpen)
-    return fb::Arg(fb::ArgKind::Weight, addWeight(name, slot, slot.input), 0, slot.bytes);
+    return fb::Arg(fb::ArgKind::Weight, addWeight(getInputName(slot, name), slot, slot.input), 0,
+                   slot.bytes);
   fb::Arg arg(fb::ArgKind::Cache, making.caches, 0, 0);
   json::Object place{{"cache", making.caches}};
   if (isOpen) {
@@ -211,9 +223,10 @@ fb::Arg Package::addSlot(const PackageSlot &slot, const std::string &name, bool 
     place = json::Object{{"arena", at}};
   }
   if (hasInput) {
-    addWeight(name + ".before", slot, slot.input);
+    std::string before = getInputName(slot, name + ".before");
+    addWeight(before, slot, slot.input);
     json::Object input = place;
-    input["weight"] = name + ".before";
+    input["weight"] = before;
     making.inputs.push_back(std::move(input));
   }
   if (slot.isWritten)

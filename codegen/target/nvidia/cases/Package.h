@@ -10,14 +10,19 @@
 
 namespace moec::cases {
 
+/// Of "f32", "f8E4M3FN" and so on; throws when a package has no such type.
+rt::fb::DType getDType(llvm::StringRef name);
+
 /// A buffer of a case. Contiguous where it is written.
 struct PackageSlot {
   std::string type; // "f32", "f8E4M3FN", ...
   uint64_t bytes = 0;
-  bool isWritten = false;        // and compared
-  bool isCounters = false;       // no input, zeros
-  std::vector<uint8_t> input;    // what is there before; empty: poison, or what `fill` says
-  float fill = 0;                // standard deviation of random numbers made on the device; 0: none
+  bool isWritten = false;     // and compared
+  bool isCounters = false;    // no input, zeros
+  std::vector<uint8_t> input; // what is there before; empty: poison, or what `fill` says
+  float fill = 0;             // standard deviation of random numbers made on the device; 0: none
+  std::string fillName;       // that they are made from, as one weight for all slots of this name;
+                              // empty: a name and a weight of the slot's own
   std::vector<uint8_t> expected; // of a written slot; empty: what the case's reference writes
   double tolerance = 0;          // relative L2 error of what is written
 };
