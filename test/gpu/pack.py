@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Collects what run.py needs on a machine with a GPU, on one without: programs, their libraries, compiled bundles.
 
-pack.py KIT --build build/release [--target sm_90a] [--models NAME,...] [--packages NAME,...] [--kernels FOLDER]
+pack.py KIT --build build/release [--target sm_90a] [--models NAME,...] [--packages NAME,...] [--kernels FOLDER] [--jobs N]
 
 `--kernels` holds more packages for moec-kernel-test. What does not compile is written into the kit's missing.json.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -79,31 +80,38 @@ def list_models():
 
 
 # Kernel tests: (package, files of kernels/, options of pack-kernels). The interpreter checks small sizes, and at those the
-# plain kernels of another target too, which then make what large sizes are compared with, on the device. In a large package
-# are also sizes about those of tiles.
+# plain kernels of sm_80 too, which then make what large sizes are compared with, on the device. In a large package are also
+# sizes about those of tiles.
 SMALL = ["--tokens", "1,3,17"]
-LARGE = ["--against", "sm_80", "--tokens", "127,129,4099"]
-ATTENTION = ["attention", "latent"]
-FILES = ["rows", "rows_bf16", "tall", "wide", "bf16", "dense", "grouped", "products"]
+AGAINST = ["--against", "sm_80"]
+LARGE = [*AGAINST, "--tokens", "127,129,4099"]
+ROWS = ["rows", "rows_bf16", "tall", "wide", "bf16"]
+PRODUCTS = ["dense", "grouped", "grouped_bf16", "products"]
+ATTENTION = ["attention", "latent", "expanded"]
+# What the plain kernels of sm_80 cannot: gates of a product in other columns than its own.
+SKIPPED = {"grouped": ["--skip", "gated_many"], "grouped_bf16": ["--skip", "ring_gated_turns"]}
 
 
-def skipped(file):
-    """What the plain kernels of sm_80 cannot: gates of a product in other columns than its own."""
-    return ["--skip", "gated_many"] if file == "grouped" else []
+def on_sm_80(name):
+    return ["--drop-schedules", *SKIPPED.get(name, [])]
 
 
 PACKAGES = [
-    *((name, [name], SMALL) for name in FILES + ATTENTION),
-    *((f"{name}-large", [name], LARGE + skipped(name)) for name in FILES),
-    # 127 and 129 tokens of three sequences: prompts that begin and end within pages.
-    ("attention-large", ATTENTION, ["--against", "sm_80", "--tokens", "127,129", "--earlier-tokens", "40"]),
+    *((name, [name], SMALL) for name in [*ROWS, *PRODUCTS, *ATTENTION, "latent_fp8", "sampling"]),
+    *((f"{name}-large", [name], [*LARGE, *SKIPPED.get(name, [])]) for name in ROWS + PRODUCTS),
+    # Prompts of three sequences that begin and end within pages; long ones of few heads, for the sake of the plain kernels.
+    ("attention-large", ATTENTION, [*AGAINST, "--tokens", "127,129", "--earlier-tokens", "40"]),
+    ("prompts-large", ATTENTION, [*AGAINST, "--tokens", "4099", "--earlier-tokens", "40", "--skip", "heads_32_views,heads_64,heads_128"]),
     # Contexts of 1, 63, 64 and 65 tokens: a page has 64 or 128.
-    ("contexts", ATTENTION, ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
-    ("contexts-large", ATTENTION, ["--against", "sm_80", "--tokens", "1,3", "--earlier-tokens", "32767"]),
-    ("crowded", ["grouped"], ["--crowded", "--tokens", "3,17"]),
-    ("crowded-large", ["grouped"], ["--crowded", *LARGE, *skipped("grouped")]),
-    *((f"sm_80-{name}", [name], ["--tokens", "1,17", "--drop-schedules", *skipped(name)]) for name in FILES + ATTENTION),
+    ("contexts", [*ATTENTION, "latent_fp8"], ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
+    ("contexts-large", ["attention", "latent"], [*AGAINST, "--tokens", "1,3", "--earlier-tokens", "32767"]),
+    ("crowded", ["grouped", "grouped_bf16"], ["--crowded", "--tokens", "3,17"]),
+    ("crowded-large", ["grouped"], ["--crowded", *LARGE, *SKIPPED["grouped"]]),
+    *((f"sm_80-{name}", [name], ["--tokens", "1,17", *on_sm_80(name)]) for name in ROWS + PRODUCTS + ATTENTION),
+    *((f"{target}-fragments", ["fragments"], ["--tokens", "1,3,17,129"]) for target in ("sm_80", "sm_89")),
 ]
+# Checkers of memory and races take small packages; of these only cases whose names contain this: races of many heads take minutes.
+CHECKED = {"expanded": "heads_3", "latent": " 3", "latent_fp8": " 3", "sampling": "1000"}
 
 
 def compile_package(kit, build, target, name, files, options):
@@ -189,19 +197,22 @@ def main():
     parser.add_argument("--models", help="only these, separated by commas; empty: none")
     parser.add_argument("--packages", help="only these, as --models")
     parser.add_argument("--kernels")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how much is compiled at a time")
     options = parser.parse_args()
     copy_programs(options.kit, options.build)
     if options.kernels:
         shutil.copytree(options.kernels, os.path.join(options.kit, "kernels"), dirs_exist_ok=True)
-    missing = Missing(options.kit)
+    with open(os.path.join(options.kit, "checked.json"), "w") as file:
+        json.dump(CHECKED, file, indent=1)
     chosen = lambda name, names: names is None or name in names.split(",")
-    for name, files, arguments in PACKAGES:
-        if chosen(name, options.packages):
-            missing.note(name, compile_package(options.kit, options.build, options.target, name, files, arguments))
-    for name, checkpoint, arguments, checks in list_models():
-        if chosen(name, options.models):
-            why = compile_model(options.kit, options.build, options.target, name, checkpoint, arguments, checks)
-            missing.note(name, why)
+    work = [(compile_model, *model) for model in list_models() if chosen(model[0], options.models)]
+    work += [(compile_package, *package) for package in PACKAGES if chosen(package[0], options.packages)]
+    missing = Missing(options.kit)
+    where = (options.kit, options.build, options.target)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        waiting = {pool.submit(make, *where, name, *rest): name for make, name, *rest in work}
+        for done in concurrent.futures.as_completed(waiting):
+            missing.note(waiting[done], done.result())
 
 
 main()

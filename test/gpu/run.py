@@ -9,6 +9,7 @@ Needs an NVIDIA driver and Python, nothing else; compute-sanitizer and cuobjdump
     scripts/              compare_golden.py, heldout_problems.py, safetensors.py
     kernels/*.moeb        packages for moec-kernel-test
     models/NAME/          bundle/ and the checks.json that pack.py wrote: script and arguments for each check
+    checked.json          package: which of its cases compute-sanitizer runs, by a part of their names; otherwise all
     missing.json          what could not be compiled, and why: each is a failed row
 
 The exit status is 0 when every row is ok.
@@ -53,6 +54,11 @@ class Kit:
         self.own = dict(self.environment)
         libraries = [os.path.join(self.folder, "lib"), os.environ.get("LD_LIBRARY_PATH", "")]
         self.environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, libraries))
+
+        self.checked = {}
+        if os.path.exists(self.path("checked.json")):
+            with open(self.path("checked.json")) as file:
+                self.checked = json.load(file)
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -111,12 +117,14 @@ def check_package(kit, rows, package):
 
 
 def check_sanitizer(kit, rows, package, tool):
+    only = kit.checked.get(os.path.splitext(os.path.basename(package))[0], "")
     command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", kit.path("bin", "moec-kernel-test"), package,
-               "--no-graphs", *kit.device()]
+               "--no-graphs", "--filter", only, *kit.device()]
     status, output, seconds = kit.run(command)
     summary = [line for line in output.splitlines() if "SUMMARY" in line]
-    rows.add(f"{os.path.basename(package)}: {tool}", status == 0 and bool(summary),
-             summary[-1].strip("= ") if summary else last_line(output), seconds)
+    cases = re.search(r"^(\d+) of \d+ cases pass$", output, re.MULTILINE)
+    rows.add(f"{os.path.basename(package)}: {tool}", status == 0 and bool(summary) and bool(cases and int(cases[1])),
+             f"{summary[-1].strip('= ')}, {cases[0]}" if summary and cases else last_line(output), seconds)
 
 
 def check_model(kit, rows, folder):

@@ -153,6 +153,7 @@ void CaseRunner::compare(const CaseOutput &o, const std::vector<double> &expecte
     indices = values(fb::DType::I32, weights[*o.indices], expected.size());
   double error = 0, norm = 0, largest = 0;
   uint64_t wrong = 0, first = 0; // elements that are no number, or differ where they must not
+  double wanted = 0;             // in place of the first
   for (size_t i = 0; i < expected.size(); ++i) {
     double index = o.indices ? indices[i] : double(i);
     if (index < 0 || index >= double(o.count))
@@ -160,7 +161,10 @@ void CaseRunner::compare(const CaseOutput &o, const std::vector<double> &expecte
            " elements");
     double difference = std::fabs(got[size_t(index)] - expected[i]);
     if (o.exact ? difference != 0 : !std::isfinite(difference)) {
-      first = wrong++ ? first : uint64_t(index);
+      if (!wrong++) {
+        first = uint64_t(index);
+        wanted = expected[i];
+      }
       continue;
     }
     error += difference * difference;
@@ -180,7 +184,7 @@ void CaseRunner::compare(const CaseOutput &o, const std::vector<double> &expecte
   if (wrong)
     result.complaint =
         joined(wrong, o.exact ? " elements differ from " : " elements are NaN or infinite against ",
-               what, ", the first is ", first, " (", got[first], ")");
+               what, ", the first is ", first, " (", got[first], ", expected ", wanted, ")");
   else if (!o.exact && (l2 > o.maxL2 || maxAbs > o.maxAbs))
     result.complaint =
         joined("too far from ", what, ": allowed are max ", o.maxAbs, ", L2 ", o.maxL2);

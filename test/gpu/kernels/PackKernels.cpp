@@ -27,13 +27,13 @@ using namespace moec::test;
 namespace {
 
 struct Options {
-  std::string target, folder, against, filter, skip;
+  std::string target, folder, against, filter;
   std::vector<int64_t> tokens = {1, 3, 17};
   bool candidates = false, dropSchedules = false;
   bool crowded = false;
   int64_t sequences = 3;
   std::vector<int64_t> earlierTokens = {-1};
-  std::vector<std::string> files;
+  std::vector<std::string> files, skip;
 };
 
 //===----------------------------------------------------------------------===//
@@ -92,7 +92,8 @@ std::vector<Scheduled> schedule(const std::string &text, const std::string &targ
 // Cases
 //===----------------------------------------------------------------------===//
 
-/// Smaller arguments are stored, whose random numbers are of more than a few hundred values.
+/// Smaller arguments are stored, whose random numbers are of more than a few hundred values, unless
+/// they must have a fill's values.
 constexpr size_t kFillBytes = 16 << 10;
 
 /// Whether a kernel compares floats with each other: equal ones would make its result ambiguous.
@@ -102,17 +103,6 @@ bool choosesByFloats(kern::KernelOp kernel) {
     chooses |= llvm::isa<moe::GateOp, moe::ChunkMaximaOp, moe::ChunkMassesOp, moe::SampleOp>(op);
   });
   return chooses;
-}
-
-/// Whether a kernel rounds sums of products to codes. In small cases one large code that is a step
-/// off exceeds the tolerance: such cases keep the inputs that they are known to be exact for.
-bool quantizesSums(kern::KernelOp kernel) {
-  bool quantizes = false, multiplies = false;
-  kernel.walk([&](mlir::Operation *op) {
-    quantizes |= llvm::isa<moe::QuantizeOp>(op);
-    multiplies |= llvm::isa<moe::LinearOp, moe::GroupedLinearOp>(op);
-  });
-  return quantizes && multiplies;
 }
 
 /// Makes the numbers that the device makes for the slot.
@@ -138,7 +128,8 @@ std::vector<PackageSlot> describeSlots(KernelHarness &harness) {
   kern::KernelOp kernel = harness.getKernel();
   llvm::SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
   llvm::SmallDenseSet<unsigned> tables = findTables(kernel);
-  bool mayFill = !choosesByFloats(kernel) && !quantizesSums(kernel);
+  bool mayFill = !choosesByFloats(kernel);
+  size_t smallest = quantizesFp8Sums(kernel) ? 0 : kFillBytes;
   for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
     PackageSlot &slot = made.emplace_back();
     mlir::Type element = memory.type.getElementType();
@@ -148,10 +139,10 @@ std::vector<PackageSlot> describeSlots(KernelHarness &harness) {
     slot.isWritten = harness.isWritten(i);
     slot.tolerance = getTolerance(kernel, element);
     bool isScale = i > 0 && slots[i - 1].value == slots[i].value;
-    if (!mayFill || harness.isOutput(i) || !element.isFloat() || slot.bytes < kFillBytes ||
+    if (!mayFill || harness.isOutput(i) || !element.isFloat() || slot.bytes < smallest ||
         tables.contains(slots[i].value))
       continue;
-    slot.fill = getFill(element, isScale);
+    slot.fill = getFill(kernel, element, isScale);
     slot.fillName =
         llvm::formatv("{0} {1} x {2}, slot {3}", slot.fill, slot.bytes, slot.type, i).str();
   }
@@ -209,7 +200,8 @@ void Packer::addFile(const std::string &path) {
     throw std::runtime_error("'" + path + "' cannot be read");
   auto module = parseModule((*file)->getBuffer(), *context);
   for (auto kernel : module->getOps<kern::KernelOp>())
-    if (kernel.getSymName().contains(options.filter) && kernel.getSymName() != options.skip)
+    if (kernel.getSymName().contains(options.filter) &&
+        !llvm::is_contained(options.skip, kernel.getSymName()))
       for (int64_t tokens : options.tokens)
         for (int64_t earlier : options.earlierTokens) {
           std::string text = toText(kernel.getOperation());
@@ -317,7 +309,9 @@ int main(int argc, char **argv) {
   app.add_option("--filter", options.filter, "only kernels whose names contain this");
   app.add_flag("--drop-schedules", options.dropSchedules,
                "choose schedules for kernels that have some of another target");
-  app.add_option("--skip", options.skip, "not the kernel of this name");
+  app.add_option("--skip", options.skip, "not the kernels of these names")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_flag("--candidates", options.candidates,
                "a case for every schedule that the target considers");
   app.add_option("--against", options.against,

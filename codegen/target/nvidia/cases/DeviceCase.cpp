@@ -27,16 +27,24 @@ std::string moec::cases::toText(Operation *op) {
   return text;
 }
 
+/// Whether both factors of a product are codes.
+static bool multipliesFp8(kern::KernelOp kernel) {
+  auto isQuantized = [](Value value) { return isa<moe::QTensorType>(value.getType()); };
+  bool found = false;
+  kernel.walk([&](Operation *op) {
+    found |= isa<moe::LinearOp, moe::GroupedLinearOp>(op) && isQuantized(op->getOperand(0)) &&
+             isQuantized(op->getOperand(1));
+  });
+  return found;
+}
+
 /// What quantizes may be a step off where the interpreter, in double, rounds otherwise.
 double moec::cases::getTolerance(kern::KernelOp kernel, Type element) {
-  bool quantizes = false, multiplies = false, multipliesFp8 = false;
-  auto isQuantized = [](Value value) { return isa<moe::QTensorType>(value.getType()); };
+  bool quantizes = false, multiplies = false;
   kernel.walk([&](moe::QuantizeOp) { quantizes = true; });
   kernel.walk([&](Operation *op) {
     multiplies |= isa<moe::LinearOp, moe::GroupedLinearOp, moe::HeadLinearOp,
                       moe::LatentAttentionOp, moe::MlaAttentionOp, moe::AttentionOp>(op);
-    multipliesFp8 |= isa<moe::LinearOp, moe::GroupedLinearOp>(op) &&
-                     isQuantized(op->getOperand(0)) && isQuantized(op->getOperand(1));
   });
   // Families of matrix instructions round probabilities to the queries' bf16.
   bool attendsInBFloat16 = false;
@@ -58,13 +66,22 @@ double moec::cases::getTolerance(kern::KernelOp kernel, Type element) {
   if (quantizes && isa<Float8E4M3FNType>(element))
     return 4e-3;
   // Tensor cores add products of E4M3 with fewer bits than f32 has.
-  return multipliesFp8 ? 5e-4 : multiplies ? 1e-5 : 2e-6;
+  return multipliesFp8(kernel) ? 5e-4 : multiplies ? 1e-5 : 2e-6;
 }
 
-float moec::cases::getFill(Type element, bool isScale) {
+bool moec::cases::quantizesFp8Sums(kern::KernelOp kernel) {
+  bool quantizes = false;
+  kernel.walk([&](moe::QuantizeOp) { quantizes = true; });
+  return quantizes && multipliesFp8(kernel);
+}
+
+float moec::cases::getFill(kern::KernelOp kernel, Type element, bool isScale) {
+  bool mustBeExact = quantizesFp8Sums(kernel);
   if (isa<Float8E4M3FNType>(element))
-    return 60;
-  return isScale ? 1e-2f : 1;
+    return mustBeExact ? 5.0f / 512 : 60;
+  if (isScale)
+    return mustBeExact ? 30 : 1e-2f; // sums of 128 products are about 1e-3, or 4e4
+  return 1;
 }
 
 rt::fb::Grid moec::cases::toGrid(kern::GridAttr grid) {
@@ -200,7 +217,7 @@ llvm::Expected<DeviceCase> Maker::make() {
       if (!to.input.empty() && to.input.size() != to.bytes)
         return llvm::createStringError("an argument has other bytes than its buffer");
       if (to.input.empty())
-        to.fill = getFill(element, slot.value == before);
+        to.fill = getFill(kernel, element, slot.value == before);
     }
     before = slot.value;
   }
