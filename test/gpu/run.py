@@ -97,9 +97,9 @@ def check_device(kit, rows):
     rows.add("device: uploads, fills, reads", status == 0, last_line(output), seconds)
 
 
-def check_package(kit, rows, package):
+def check_package(kit, rows, package, options):
     name = os.path.basename(package)
-    status, output, seconds = kit.run(["moec-kernel-test", package, "--json", *kit.device()])
+    status, output, seconds = kit.run(["moec-kernel-test", package, "--json", *options, *kit.device()])
     try:
         cases = json.loads(output)
     except ValueError:
@@ -176,23 +176,47 @@ def count_instructions(kit, cubin):
 def check_code(kit, rows, bundles):
     """No function may use local memory; the matrix and copy engines must be in use somewhere."""
     everywhere, functions = {}, 0
-    for bundle in bundles:
-        for cubin in cubins_of(bundle):
-            try:
-                counts = count_instructions(kit, cubin)
-            except RuntimeError as error:
-                rows.add("machine code", False, str(error))
-                return
-            functions += len(counts)
-            for name, found in counts.items():
-                for code, count in found.items():
-                    everywhere[code] = everywhere.get(code, 0) + count
-                if "LDL" in found or "STL" in found:
-                    rows.add(f"{os.path.relpath(bundle, kit.folder)}: {name}", False,
-                             f"uses local memory: {found.get('LDL', 0)} loads, {found.get('STL', 0)} stores")
+    cubins = [(bundle, cubin) for bundle in bundles for cubin in cubins_of(bundle)]
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            counted = list(pool.map(lambda work: count_instructions(kit, work[1]), cubins))
+    except RuntimeError as error:
+        rows.add("machine code", False, str(error))
+        return
+    for (bundle, _), counts in zip(cubins, counted):
+        functions += len(counts)
+        for name, found in counts.items():
+            for code, count in found.items():
+                everywhere[code] = everywhere.get(code, 0) + count
+            if "LDL" in found or "STL" in found:
+                rows.add(f"{os.path.relpath(bundle, kit.folder)}: {name}", False,
+                         f"uses local memory: {found.get('LDL', 0)} loads, {found.get('STL', 0)} stores")
     detail = ", ".join(f"{code} {everywhere.get(code, 0)}" for code in ("QGMMA", "HGMMA", "UTMALDG", "LDL", "STL"))
     rows.add("machine code: matrix and copy engines in use", bool(everywhere.get("QGMMA") and everywhere.get("UTMALDG")),
              f"{functions} functions, {detail}")
+
+
+# Packages whose cases differ from others' in what they compute rather than in how long that takes.
+UNTIMED = re.compile(r"^(sm_\d+-|crowded|contexts\.|prompts)")
+# Packages for the checkers of memory and races: these are slow, and what they look for is there in small sizes too.
+UNCHECKED = re.compile(r"-large|-wide|^sm_\d+-")
+
+
+def list_jobs(kit, rows, packages, wanted):
+    """What can run side by side, the longest first, since nothing in it is timed."""
+    files = lambda pattern, keep: [package for package in packages if bool(pattern.search(os.path.basename(package))) == keep]
+    if wanted("sanitizer") and shutil.which("compute-sanitizer"):
+        for tool in ("racecheck", "memcheck"):
+            for package in files(UNCHECKED, False):
+                yield check_sanitizer, package, tool
+    models = sorted(glob.glob(kit.path("models", "*", "checks.json")))
+    bundles = packages + sorted(glob.glob(kit.path("models", "*", "bundle", "*.moeb")))
+    if wanted("code") and bundles and shutil.which("cuobjdump"):
+        yield check_code, bundles
+    for model in models if wanted("models") else []:
+        yield check_model, os.path.dirname(model)
+    for package in files(UNTIMED, True) if wanted("kernels") else []:
+        yield check_package, package, ["--no-timing"]
 
 
 def run_all(kit, rows):
@@ -202,23 +226,15 @@ def run_all(kit, rows):
             for name, why in sorted(json.load(file).items()):
                 rows.add(name, False, why)
     packages = sorted(glob.glob(kit.path("kernels", "*.moeb")))
-    models = sorted(glob.glob(kit.path("models", "*", "checks.json")))
     if wanted("device"):
         check_device(kit, rows)
     for package in packages if wanted("kernels") else []:
-        check_package(kit, rows, package)
-    if wanted("models"):
-        for model in models:
-            check_model(kit, rows, os.path.dirname(model))
-    bundles = packages + sorted(glob.glob(kit.path("models", "*", "bundle", "*.moeb")))
-    if wanted("code") and bundles and shutil.which("cuobjdump"):
-        check_code(kit, rows, bundles)
-    # Checkers are slow, and what they look for is there in small sizes too.
-    small = [package for package in packages if not re.search("-large|/sm_", package)]
-    if wanted("sanitizer") and small and shutil.which("compute-sanitizer"):
-        jobs = [(package, tool) for tool in ("memcheck", "racecheck") for package in small]
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda job: check_sanitizer(kit, rows, *job), jobs))
+        if not UNTIMED.search(os.path.basename(package)):
+            check_package(kit, rows, package, [])
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(check, kit, rows, *rest) for check, *rest in list_jobs(kit, rows, packages, wanted)]
+        for done in waiting:
+            done.result()
 
 
 def main():
