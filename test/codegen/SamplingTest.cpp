@@ -202,6 +202,16 @@ TEST(Sampling, TheHostChoosesTheSame) {
   }
 }
 
+// Of three equals, each of weight 2^30, 4/3 * 2^30 parts of 2^32 are half a unit more than one is.
+TEST(Sampling, TopPIsRoundedUp) {
+  Sampling sampling(300, 1);
+  sampling.setLogits([](int64_t, int64_t column) { return column < 3 ? 0 : -kInf; });
+  constexpr uint32_t kTopP = 1431655766, kLargestRandom = ~0u;
+  sampling.setRow(0, {llvm::bit_cast<uint32_t>(kLog2E), 0, kTopP, kLargestRandom});
+  EXPECT_EQ(sampling.compare(), 0);
+  EXPECT_EQ(sampling.token(0), 1);
+}
+
 TEST(Sampling, NothingToChooseFromIsNoToken) {
   Sampling sampling(300, 2);
   sampling.setLogits([](int64_t, int64_t) { return kNan; });
