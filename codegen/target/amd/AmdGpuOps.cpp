@@ -1,10 +1,8 @@
 // Threads, barriers and shuffles as intrinsics.
-#include "codegen/kernels/Team.h"
 #include "codegen/target/amd/AmdLower.h"
+#include "codegen/target/gpu/ThreadOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Matchers.h"
 
@@ -30,42 +28,15 @@ void moec::codegen::emitGroupBarrier(ImplicitLocOpBuilder &b) {
   emitBarrier(b, "llvm.amdgcn.s.barrier", "workgroup");
 }
 
-namespace {
-
-struct LowerThreadId : OpRewritePattern<gpu::ThreadIdOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(gpu::ThreadIdOp op, PatternRewriter &rewriter) const override {
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    std::string name =
-        ("llvm.amdgcn.workitem.id." + gpu::stringifyDimension(op.getDimension())).str();
-    rewriter.replaceOpWithNewOp<arith::IndexCastUIOp>(op, b.getIndexType(),
-                                                      call(b, b.getI32Type(), name, {}));
-    return success();
-  }
-};
-
-struct LowerBarrier : OpRewritePattern<gpu::BarrierOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(gpu::BarrierOp op, PatternRewriter &rewriter) const override {
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    emitGroupBarrier(b);
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
+static Value readThread(ImplicitLocOpBuilder &b, gpu::Dimension dimension) {
+  return call(b, b.getI32Type(),
+              ("llvm.amdgcn.workitem.id." + gpu::stringifyDimension(dimension)).str(), {});
+}
 
 /// A wavefront runs in step; only the compiler must keep the order.
-struct LowerSubgroupBarrier : OpRewritePattern<func::CallOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(func::CallOp op, PatternRewriter &rewriter) const override {
-    if (op.getCallee() != kSubgroupBarrier)
-      return failure();
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    emitBarrier(b, "llvm.amdgcn.wave.barrier", "wavefront");
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
+static void emitWaveBarrier(ImplicitLocOpBuilder &b) {
+  emitBarrier(b, "llvm.amdgcn.wave.barrier", "wavefront");
+}
 
 /// The thread's place in its wavefront.
 static Value getLane(ImplicitLocOpBuilder &b) {
@@ -89,51 +60,27 @@ static Value exchange(ImplicitLocOpBuilder &b, Value bits, Value by) {
   return fetch(b, bits, arith::XOrIOp::create(b, getLane(b), by));
 }
 
-/// Whole wavefronts shuffle.
-struct LowerShuffle : OpRewritePattern<gpu::ShuffleOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(gpu::ShuffleOp op, PatternRewriter &rewriter) const override {
-    Type type = op.getValue().getType();
-    bool isXor = op.getMode() == gpu::ShuffleMode::XOR;
-    if ((!isXor && op.getMode() != gpu::ShuffleMode::IDX) || (!type.isF32() && !type.isInteger(32)))
-      return rewriter.notifyMatchFailure(op, "not a shuffle that emitters use");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value bits = op.getValue();
-    if (type.isF32())
-      bits = arith::BitcastOp::create(b, b.getI32Type(), bits);
-    bits = isXor ? exchange(b, bits, op.getOffset()) : fetch(b, bits, op.getOffset());
-    if (type.isF32())
-      bits = arith::BitcastOp::create(b, type, bits);
-    Value valid = arith::ConstantOp::create(b, b.getBoolAttr(true));
-    rewriter.replaceOp(op, ValueRange{bits, valid});
-    return success();
-  }
-};
+/// What `move` does to an i32, to the bits of an f32 too.
+template <Value (*move)(ImplicitLocOpBuilder &, Value, Value)>
+static Value shuffle(ImplicitLocOpBuilder &b, Value value, Value offset) {
+  Type type = value.getType();
+  if (!type.isF32())
+    return move(b, value, offset);
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), value);
+  return arith::BitcastOp::create(b, type, move(b, bits, offset));
+}
 
-/// The largest or smallest unsigned i32 of a wavefront, by halves of it; one register for all.
-struct LowerSubgroupReduce : OpRewritePattern<gpu::SubgroupReduceOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(gpu::SubgroupReduceOp op,
-                                PatternRewriter &rewriter) const override {
-    bool isMaximum = op.getOp() == gpu::AllReduceOperation::MAXUI;
-    if ((!isMaximum && op.getOp() != gpu::AllReduceOperation::MINUI) || !op.getType().isInteger(32))
-      return rewriter.notifyMatchFailure(op, "not a reduction that emitters use");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value value = op.getValue();
-    for (int32_t by = kWavefront / 2; by; by /= 2) {
-      Value other = exchange(b, value, number(b, by));
-      value = isMaximum ? arith::MaxUIOp::create(b, value, other).getResult()
-                        : arith::MinUIOp::create(b, value, other).getResult();
-    }
-    rewriter.replaceOp(op, call(b, b.getI32Type(), "llvm.amdgcn.readfirstlane", {value}));
-    return success();
+/// By halves of the wavefront; one register for all.
+static Value reduce(ImplicitLocOpBuilder &b, Value value, bool isMaximum) {
+  for (int32_t by = kWavefront / 2; by; by /= 2) {
+    Value other = exchange(b, value, number(b, by));
+    value = isMaximum ? arith::MaxUIOp::create(b, value, other).getResult()
+                      : arith::MinUIOp::create(b, value, other).getResult();
   }
-};
-
-} // namespace
+  return call(b, b.getI32Type(), "llvm.amdgcn.readfirstlane", {value});
+}
 
 void moec::codegen::populateAmdGpuOpsPatterns(RewritePatternSet &patterns) {
-  patterns
-      .add<LowerThreadId, LowerBarrier, LowerSubgroupBarrier, LowerShuffle, LowerSubgroupReduce>(
-          patterns.getContext());
+  populateThreadPatterns(patterns, {readThread, emitGroupBarrier, emitWaveBarrier, shuffle<fetch>,
+                                    shuffle<exchange>, reduce});
 }

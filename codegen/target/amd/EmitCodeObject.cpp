@@ -6,9 +6,7 @@
 #include "codegen/target/common/OptimizeModule.h"
 #include "codegen/target/gpu/WrapKernel.h"
 
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
 using namespace moec;
@@ -60,37 +58,29 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const AmdTarget &target) {
   return llvm::Error::success();
 }
 
-static Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const AmdChip &chip) {
-  LLVMInitializeAMDGPUTargetInfo();
-  LLVMInitializeAMDGPUTarget();
-  LLVMInitializeAMDGPUTargetMC();
-  LLVMInitializeAMDGPUAsmPrinter();
-  llvm::Triple triple("amdgcn-amd-amdhsa");
-  std::string error;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return createStringError("LLVM has no AMDGPU target: " + error);
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, chip.name, "", {}, llvm::Reloc::PIC_, std::nullopt,
-                                  llvm::CodeGenOptLevel::Aggressive));
-}
+namespace {
 
-/// Everything up to optimised LLVM IR, then `finish`.
-template <typename Finish>
-static Expected<std::string> compile(GpuTiles &tiles, const AmdTarget &target, Finish finish) {
-  if (llvm::Error error = lowerTiles(tiles, target))
-    return error;
-  auto machine = createMachine(target.getChip());
-  if (!machine)
-    return machine.takeError();
-  llvm::LLVMContext context;
-  auto module = translateModule(*tiles.module, context, **machine);
-  if (!module)
-    return module.takeError();
-  (*module)->addModuleFlag(llvm::Module::Error, "amdhsa_code_object_version", kCodeObjectVersion);
-  optimizeModule(**module, **machine);
-  return finish(**module, **machine);
-}
+class AmdCompiler : public GpuCompiler {
+public:
+  explicit AmdCompiler(const AmdTarget &target) : GpuCompiler(target), target(target) {}
+
+private:
+  llvm::Error lower(GpuTiles &tiles) const override { return lowerTiles(tiles, target); }
+  Expected<std::unique_ptr<llvm::TargetMachine>> createMachine() const override {
+    LLVMInitializeAMDGPUTargetInfo();
+    LLVMInitializeAMDGPUTarget();
+    LLVMInitializeAMDGPUTargetMC();
+    LLVMInitializeAMDGPUAsmPrinter();
+    return createGpuMachine("amdgcn-amd-amdhsa", target.getChip().name, "", llvm::Reloc::PIC_);
+  }
+  void prepare(llvm::Module &module) const override {
+    module.addModuleFlag(llvm::Module::Error, "amdhsa_code_object_version", kCodeObjectVersion);
+  }
+
+  const AmdTarget &target;
+};
+
+} // namespace
 
 static Expected<std::string> emitObject(llvm::Module &module, llvm::TargetMachine &machine) {
   auto object = generateCode(module, machine, llvm::CodeGenFileType::ObjectFile);
@@ -99,22 +89,11 @@ static Expected<std::string> emitObject(llvm::Module &module, llvm::TargetMachin
   return linkSharedObject(*object);
 }
 
-static Expected<std::string> emitAssembly(llvm::Module &module, llvm::TargetMachine &machine) {
-  return generateCode(module, machine, llvm::CodeGenFileType::AssemblyFile);
-}
-
-static Expected<std::string> print(llvm::Module &module, llvm::TargetMachine &) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module.print(stream, nullptr);
-  return text;
-}
-
 Expected<AmdImage> moec::codegen::emitCodeObject(ModuleOp module, const AmdTarget &target) {
   auto tiles = buildGpuTiles(module, target);
   if (!tiles)
     return tiles.takeError();
-  auto object = compile(*tiles, target, emitObject);
+  auto object = AmdCompiler(target).compile(*tiles, emitObject);
   if (!object)
     return object.takeError();
   auto reports = readCodeObject(*object);
@@ -133,14 +112,6 @@ Expected<AmdImage> moec::codegen::emitCodeObject(ModuleOp module, const AmdTarge
 }
 
 Expected<std::string> moec::codegen::emitAmdText(ModuleOp module, const AmdTarget &target,
-                                                 AmdStage stage) {
-  auto tiles = buildGpuTiles(module, target);
-  if (!tiles)
-    return tiles.takeError();
-  if (stage == AmdStage::Tile) {
-    std::string text;
-    llvm::raw_string_ostream(text) << *tiles->module;
-    return text;
-  }
-  return compile(*tiles, target, stage == AmdStage::Llvm ? print : emitAssembly);
+                                                 GpuStage stage) {
+  return AmdCompiler(target).emitText(module, stage);
 }

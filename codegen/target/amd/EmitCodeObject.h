@@ -3,6 +3,7 @@
 
 #include "codegen/target/amd/AmdTarget.h"
 #include "codegen/target/amd/CodeObject.h"
+#include "codegen/target/gpu/GpuCompiler.h"
 
 namespace moec::codegen {
 
@@ -22,9 +23,8 @@ struct AmdImage {
 /// cannot be emitted is named all at once. The same module and target give the same bytes.
 llvm::Expected<AmdImage> emitCodeObject(mlir::ModuleOp module, const AmdTarget &target);
 
-/// What the image would be made of, as text: tile functions, optimised LLVM IR, assembly.
-enum class AmdStage { Tile, Llvm, Assembly };
+/// What the image would be made of, as text.
 llvm::Expected<std::string> emitAmdText(mlir::ModuleOp module, const AmdTarget &target,
-                                        AmdStage stage);
+                                        GpuStage stage);
 
 } // namespace moec::codegen

@@ -1,26 +1,17 @@
 // Tile functions, LLVM dialect, LLVM IR, O3, PTX, cubin.
 #include "codegen/target/nvidia/EmitKernels.h"
 
-#include "codegen/target/common/OptimizeModule.h"
 #include "codegen/target/gpu/WrapKernel.h"
 #include "codegen/target/nvidia/Lower.h"
 
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
 using llvm::createStringError;
 using llvm::Expected;
-
-static void emitBarrier(ImplicitLocOpBuilder &b) {
-  Value all = LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(0));
-  LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
-                                ValueRange{all});
-}
 
 /// Assembly, not an intrinsic: LLVM's say that they touch no memory, and loads could pass them.
 template <const char *text> static void emitGridControl(ImplicitLocOpBuilder &b) {
@@ -48,7 +39,7 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
   KernelIntrinsics intrinsics{blockIndex,
                               gridSize,
                               LLVM::CConv::PTX_Kernel,
-                              emitBarrier,
+                              emitBlockBarrier,
                               emitGridControl<kLaunchDependents>,
                               emitGridControl<kWait>};
   for (const GpuKernel &kernel : tiles.kernels) {
@@ -67,43 +58,32 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
   return llvm::Error::success();
 }
 
-static Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const Chip &chip) {
-  LLVMInitializeNVPTXTargetInfo();
-  LLVMInitializeNVPTXTarget();
-  LLVMInitializeNVPTXTargetMC();
-  LLVMInitializeNVPTXAsmPrinter();
-  llvm::Triple triple("nvptx64-nvidia-cuda");
-  std::string error;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return createStringError("LLVM has no NVPTX target: " + error);
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, chip.name, chip.ptx, {}, std::nullopt, std::nullopt,
-                                  llvm::CodeGenOptLevel::Aggressive));
-}
+namespace {
 
-/// Everything up to optimised LLVM IR, then `finish`.
-template <typename Finish>
-static Expected<std::string> compile(GpuTiles &tiles, const NvidiaTarget &target, Finish finish) {
-  if (llvm::Error error = lowerTiles(tiles, target))
-    return error;
-  auto machine = createMachine(target.getChip());
-  if (!machine)
-    return machine.takeError();
-  registerNVVMDialectTranslation(*tiles.module->getContext());
-  llvm::LLVMContext context;
-  auto module = translateModule(*tiles.module, context, **machine);
-  if (!module)
-    return module.takeError();
-  optimizeModule(**module, **machine);
-  return finish(**module, **machine);
-}
+class NvidiaCompiler : public GpuCompiler {
+public:
+  explicit NvidiaCompiler(const NvidiaTarget &target) : GpuCompiler(target), target(target) {}
 
-static Expected<std::string> emitPtx(GpuTiles &tiles, const NvidiaTarget &target) {
-  return compile(tiles, target, [](llvm::Module &module, llvm::TargetMachine &machine) {
-    return generateCode(module, machine, llvm::CodeGenFileType::AssemblyFile);
-  });
-}
+private:
+  llvm::Error lower(GpuTiles &tiles) const override {
+    if (llvm::Error error = lowerTiles(tiles, target))
+      return error;
+    registerNVVMDialectTranslation(*tiles.module->getContext());
+    return llvm::Error::success();
+  }
+  Expected<std::unique_ptr<llvm::TargetMachine>> createMachine() const override {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+    const Chip &chip = target.getChip();
+    return createGpuMachine("nvptx64-nvidia-cuda", chip.name, chip.ptx, std::nullopt);
+  }
+
+  const NvidiaTarget &target;
+};
+
+} // namespace
 
 /// Blocks that a multiprocessor holds at once.
 static unsigned countBlocks(const Chip &chip, const NvidiaKernel &kernel) {
@@ -136,7 +116,7 @@ Expected<NvidiaImage> moec::codegen::emitKernels(ModuleOp module, const NvidiaTa
   auto tiles = buildGpuTiles(module, target);
   if (!tiles)
     return tiles.takeError();
-  auto ptx = emitPtx(*tiles, target);
+  auto ptx = NvidiaCompiler(target).compile(*tiles, emitAssembly);
   if (!ptx)
     return ptx.takeError();
   NvidiaImage image{std::move(*ptx), {}, {}};
@@ -160,22 +140,6 @@ Expected<NvidiaImage> moec::codegen::emitKernels(ModuleOp module, const NvidiaTa
 }
 
 Expected<std::string> moec::codegen::emitNvidiaText(ModuleOp module, const NvidiaTarget &target,
-                                                    NvidiaStage stage) {
-  auto tiles = buildGpuTiles(module, target);
-  if (!tiles)
-    return tiles.takeError();
-  if (stage == NvidiaStage::Ptx)
-    return emitPtx(*tiles, target);
-  if (stage == NvidiaStage::Tile) {
-    std::string text;
-    llvm::raw_string_ostream(text) << *tiles->module;
-    return text;
-  }
-  return compile(*tiles, target,
-                 [](llvm::Module &module, llvm::TargetMachine &) -> Expected<std::string> {
-                   std::string text;
-                   llvm::raw_string_ostream stream(text);
-                   module.print(stream, nullptr);
-                   return text;
-                 });
+                                                    GpuStage stage) {
+  return NvidiaCompiler(target).emitText(module, stage);
 }

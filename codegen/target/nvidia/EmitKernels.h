@@ -1,6 +1,7 @@
 // Kernels to PTX, and to machine code when there is an assembler.
 #pragma once
 
+#include "codegen/target/gpu/GpuCompiler.h"
 #include "codegen/target/nvidia/Assemble.h"
 #include "codegen/target/nvidia/NvidiaTarget.h"
 
@@ -26,9 +27,8 @@ struct NvidiaImage {
 llvm::Expected<NvidiaImage> emitKernels(mlir::ModuleOp module, const NvidiaTarget &target,
                                         std::optional<llvm::StringRef> assembler);
 
-/// What the image would be made of, as text: tile functions, optimised LLVM IR, PTX.
-enum class NvidiaStage { Tile, Llvm, Ptx };
+/// What the image would be made of, as text; assembly is PTX.
 llvm::Expected<std::string> emitNvidiaText(mlir::ModuleOp module, const NvidiaTarget &target,
-                                           NvidiaStage stage);
+                                           GpuStage stage);
 
 } // namespace moec::codegen

@@ -4,6 +4,7 @@
 #include "codegen/target/nvidia/Chips.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace moec::codegen {
@@ -12,11 +13,14 @@ namespace moec::codegen {
 /// those of intrinsics.
 mlir::LogicalResult lowerToNvptx(mlir::ModuleOp module, const Chip &chip);
 
-/// gpu.thread_id, block_id, grid_dim, barrier and shuffle, and calls of moec.subgroup_barrier.
+/// gpu.thread_id, barrier, shuffle and subgroup_reduce, and calls of moec.subgroup_barrier.
 void populateGpuOpsPatterns(mlir::RewritePatternSet &patterns);
 
 /// arith.extf from and arith.truncf to f8E4M3FN by the conversions of two values at once that chips
 /// from sm_89 on have. As populateExpandFloatsPatterns, but that all NaNs become 0x7f.
 void populateFp8Patterns(mlir::RewritePatternSet &patterns);
+
+/// The barrier of a block.
+void emitBlockBarrier(mlir::ImplicitLocOpBuilder &b);
 
 } // namespace moec::codegen

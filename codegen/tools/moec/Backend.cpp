@@ -69,6 +69,12 @@ private:
 // NVIDIA
 //===----------------------------------------------------------------------===//
 
+codegen::GpuStage findGpuStage(StringRef name) {
+  if (name == "tile")
+    return codegen::GpuStage::Tile;
+  return name == "llvm" ? codegen::GpuStage::Llvm : codegen::GpuStage::Assembly;
+}
+
 void setShape(bundle::KernelLaunch &launch, const codegen::LaunchShape &shape) {
   launch.threads = shape.threads;
   launch.sharedBytes = shape.sharedBytes;
@@ -101,10 +107,7 @@ public:
   }
 
   Expected<std::string> emitText(mlir::ModuleOp module, StringRef stage) const override {
-    return codegen::emitNvidiaText(module, target,
-                                   stage == "tile"   ? codegen::NvidiaStage::Tile
-                                   : stage == "llvm" ? codegen::NvidiaStage::Llvm
-                                                     : codegen::NvidiaStage::Ptx);
+    return codegen::emitNvidiaText(module, target, findGpuStage(stage));
   }
 
   /// The kernels of the oldest chip take any buffers and use nothing of newer ones.
@@ -167,10 +170,7 @@ public:
   }
 
   Expected<std::string> emitText(mlir::ModuleOp module, StringRef stage) const override {
-    return codegen::emitAmdText(module, target,
-                                stage == "tile"   ? codegen::AmdStage::Tile
-                                : stage == "llvm" ? codegen::AmdStage::Llvm
-                                                  : codegen::AmdStage::Assembly);
+    return codegen::emitAmdText(module, target, findGpuStage(stage));
   }
 
   Expected<bundle::KernelCode> emitCode(mlir::ModuleOp module) const override {

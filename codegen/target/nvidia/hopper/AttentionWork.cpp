@@ -12,9 +12,6 @@ static Int loadInt(const Global &array, const Int &index) {
   return Int(b, load(array.at(index, 4), b.getI32Type(), 4));
 }
 
-/// The number of the lowest bit that is set, 32 when none is.
-static Int findLowestBit(const Int &bits) { return countOnes((bits - 1) & (bits ^ -1)); }
-
 template <typename Combine> static Int reduceWarp(Int value, Combine combine) {
   for (int64_t lanes : {16, 8, 4, 2, 1})
     value = combine(value, Int(*value.b, shuffleXor(*value.b, value.value, lanes)));
@@ -110,7 +107,7 @@ Int TileWork::countRun(const Int &first, const Int &end, const Int &sequence) co
     Int token = first + part + lane;
     Int found = loadInt(tokens.sequences, min(token, end - 1));
     Int others = ballot((token >= end) | (found != sequence));
-    count = count + select(count == part, findLowestBit(others), Int(b, 0));
+    count = count + select(count == part, countTrailingZeros(others), Int(b, 0));
   }
   return count;
 }
@@ -217,7 +214,7 @@ std::array<Int, 2> SplitWork::addTokens(const Int &first, const Int &entry, cons
   Bool exists = token < tokens.count;
   Bool begins = exists & (((lane % tokens.tileTokens) == 0) | (shuffleUp(sequence, 1) != sequence));
   Int firsts = ballot(begins), upToMe = (Int(b, 2) << lane) - 1;
-  Int tileEnd = min(findLowestBit(firsts & (upToMe ^ -1)), tokens.count - first);
+  Int tileEnd = min(countTrailingZeros(firsts & (upToMe ^ -1)), tokens.count - first);
   for (int64_t distance : {1, 2, 4, 8, 16}) {
     Int other = shuffleDown(most, distance);
     most = select(lane + distance < tileEnd, max(most, other), most);
