@@ -13,6 +13,10 @@ using namespace mlir;
 using namespace moec;
 using namespace moec::codegen;
 
+/// How exactly the bound of candidates is searched for, in places of the order of f32: 1/64 of a
+/// logit's size. The rest of the search would cost more than the candidates that it leaves out.
+static constexpr int64_t kBoundGrain = 1 << 17;
+
 //===----------------------------------------------------------------------===//
 // Small change
 //===----------------------------------------------------------------------===//
@@ -200,7 +204,7 @@ Value ChooseToken::findBound() {
   Value share = takeShare(b, total, topP, /*up=*/true);
   Value wanted = arith::SelectOp::create(b, counts, topK, share);
   Value lowest = getOrder(b, constantFloat(b, -std::numeric_limits<double>::infinity()));
-  return sums.findLast(lowest, end, [&](Value order) -> Value {
+  auto reaches = [&](Value order) -> Value {
     Value from = getLogit(b, order);
     Value sum = sums.addTerms(zero, last, [&](Value index) -> Value {
       Value logit = loadMaximum(index);
@@ -209,7 +213,8 @@ Value ChooseToken::findBound() {
       return arith::SelectOp::create(b, isIn, term, constantLong(b, 0));
     });
     return compareInts(b, arith::CmpIPredicate::uge, sum, wanted);
-  });
+  };
+  return sums.findLast(lowest, end, reaches, kBoundGrain);
 }
 
 /// Gathers the logits from `bound` on in the workspace, in any order.
@@ -257,11 +262,12 @@ Value ChooseToken::sum(Test test, bool weigh) {
     return arith::SelectOp::create(b, test(logit, id), amount, constantLong(b, 0));
   };
   auto run = [&](Value size, llvm::function_ref<Value(Value)> body) -> SmallVector<Value> {
-    Value first = team.isOne() ? constantIndex(b, 0) : team.thread;
+    const Team &adding = sums.getTeam();
+    Value first = adding.isOne() ? constantIndex(b, 0) : adding.thread;
     auto step = [&](Value index, ValueRange carried) -> SmallVector<Value> {
       return {arith::AddIOp::create(b, carried[0], body(index))};
     };
-    return forRange(b, first, size, team.threads, {constantLong(b, 0)}, step);
+    return forRange(b, first, size, adding.threads, {constantLong(b, 0)}, step);
   };
   auto fromWorkspace = [&] {
     return run(numGathered, [&](Value at) {
@@ -291,9 +297,19 @@ Value ChooseToken::sumAbove(Value order, bool weigh) {
       weigh);
 }
 
+/// TeamSums::findLast of sums over candidates.
+Value ChooseToken::findLast(Value low, Value high, llvm::function_ref<Value(Value)> holds) {
+  if (team.isOne())
+    return sums.findLast(low, high, holds);
+  return select(
+      b, isGathered, b.getI64Type(),
+      [&]() -> SmallVector<Value> { return {sums.findLastApart(low, high, holds)}; },
+      [&]() -> SmallVector<Value> { return {sums.findLast(low, high, holds)}; })[0];
+}
+
 ChooseToken::Kept ChooseToken::keepTopK(Value bound) {
   auto keepMost = [&]() -> SmallVector<Value> {
-    Value last = sums.findLast(bound, end, [&](Value order) {
+    Value last = findLast(bound, end, [&](Value order) {
       return compareInts(b, arith::CmpIPredicate::uge, sumFrom(order, /*weigh=*/false), topK);
     });
     Value above = sumAbove(last, /*weigh=*/false);
@@ -318,7 +334,7 @@ ChooseToken::Kept ChooseToken::keepTopP(Kept kept) {
   Value one = constantLong(b, 1);
   auto keepShare = [&]() -> SmallVector<Value> {
     Value wanted = arith::MaxUIOp::create(b, takeShare(b, kept.mass, topP, /*up=*/true), one);
-    Value last = sums.findLast(kept.last, end, [&](Value order) {
+    Value last = findLast(kept.last, end, [&](Value order) {
       return compareInts(b, arith::CmpIPredicate::uge, sumFrom(order, /*weigh=*/true), wanted);
     });
     // Of equals as many as it takes.
@@ -341,16 +357,15 @@ ChooseToken::Kept ChooseToken::keepTopP(Kept kept) {
 Value ChooseToken::findNth(Value last, Value n) {
   Value logit = getLogit(b, last);
   // The most ids of which at most n are such candidates.
-  Value found =
-      sums.findLast(constantLong(b, 0), constantLong(b, columns), [&](Value size) -> Value {
-        Value below = arith::TruncIOp::create(b, b.getI32Type(), size);
-        Value such = count([&](Value other, Value id) -> Value {
-          Value isEqual = compareFloats(b, arith::CmpFPredicate::OEQ, other, logit);
-          Value isBelow = compareInts(b, arith::CmpIPredicate::slt, id, below);
-          return arith::AndIOp::create(b, isEqual, isBelow);
-        });
-        return compareInts(b, arith::CmpIPredicate::ule, such, n);
-      });
+  Value found = findLast(constantLong(b, 0), constantLong(b, columns), [&](Value size) -> Value {
+    Value below = arith::TruncIOp::create(b, b.getI32Type(), size);
+    Value such = count([&](Value other, Value id) -> Value {
+      Value isEqual = compareFloats(b, arith::CmpFPredicate::OEQ, other, logit);
+      Value isBelow = compareInts(b, arith::CmpIPredicate::slt, id, below);
+      return arith::AndIOp::create(b, isEqual, isBelow);
+    });
+    return compareInts(b, arith::CmpIPredicate::ule, such, n);
+  });
   return arith::TruncIOp::create(b, b.getI32Type(), found);
 }
 
@@ -359,7 +374,7 @@ Value ChooseToken::drawFromKept() {
   collect(bound);
   Kept kept = keepTopP(keepTopK(bound));
   Value target = takeShare(b, kept.mass, random);
-  Value last = sums.findLast(kept.last, end, [&](Value order) {
+  Value last = findLast(kept.last, end, [&](Value order) {
     return compareInts(b, arith::CmpIPredicate::ugt, sumFrom(order, /*weigh=*/true), target);
   });
   Value rest = arith::SubIOp::create(b, target, sumAbove(last, /*weigh=*/true));

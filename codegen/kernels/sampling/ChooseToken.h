@@ -35,6 +35,8 @@ private:
   Kept keepTopK(mlir::Value bound);
   Kept keepTopP(Kept kept);
   mlir::Value findNth(mlir::Value last, mlir::Value n);
+  mlir::Value findLast(mlir::Value low, mlir::Value high,
+                       llvm::function_ref<mlir::Value(mlir::Value value)> holds);
 
   /// Of the candidates for which `test` holds: their number, or the sum of their weights.
   mlir::Value count(Test test) { return sum(test, /*weigh=*/false); }

@@ -79,7 +79,9 @@ Value TeamSums::addTerms(Value begin, Value end, llvm::function_ref<Value(Value)
   return add(forRange(b, first, end, team.threads, {constantInt(b, 0, 64)}, step)[0]);
 }
 
-Value TeamSums::findLast(Value low, Value high, llvm::function_ref<Value(Value)> holds) {
+/// `narrow` makes a smaller range of one of at least two values.
+Value TeamSums::search(Value low, Value high, int64_t grain,
+                       llvm::function_ref<std::pair<Value, Value>(Value, Value)> narrow) {
   auto within = [&](llvm::function_ref<void(ValueRange)> body) {
     return [&, body](OpBuilder &inner, Location, ValueRange values) {
       OpBuilder::InsertionGuard guard(b);
@@ -88,21 +90,79 @@ Value TeamSums::findLast(Value low, Value high, llvm::function_ref<Value(Value)>
     };
   };
   Type type = b.getI64Type();
-  Value one = constantInt(b, 1, 64);
   auto isOpen = [&](ValueRange range) {
-    Value next = arith::AddIOp::create(b, range[0], one);
+    Value next = arith::AddIOp::create(b, range[0], constantInt(b, grain, 64));
     Value open = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next, range[1]);
     scf::ConditionOp::create(b, open, range);
   };
-  auto halve = [&](ValueRange range) {
-    Value size = arith::SubIOp::create(b, range[1], range[0]);
-    Value middle = arith::AddIOp::create(b, range[0], arith::ShRUIOp::create(b, size, one));
-    Value does = holds(middle);
-    Value newLow = arith::SelectOp::create(b, does, middle, range[0]);
-    Value newHigh = arith::SelectOp::create(b, does, range[1], middle);
+  auto step = [&](ValueRange range) {
+    auto [newLow, newHigh] = narrow(range[0], range[1]);
     scf::YieldOp::create(b, ValueRange{newLow, newHigh});
   };
   auto loop = scf::WhileOp::create(b, TypeRange{type, type}, ValueRange{low, high}, within(isOpen),
-                                   within(halve));
+                                   within(step));
   return loop.getResult(0);
+}
+
+Value TeamSums::findLast(Value low, Value high, llvm::function_ref<Value(Value)> holds,
+                         int64_t grain) {
+  auto halve = [&](Value low, Value high) -> std::pair<Value, Value> {
+    Value size = arith::SubIOp::create(b, high, low);
+    Value half = arith::ShRUIOp::create(b, size, constantInt(b, 1, 64));
+    Value middle = arith::AddIOp::create(b, low, half);
+    Value does = holds(middle);
+    return {arith::SelectOp::create(b, does, middle, low),
+            arith::SelectOp::create(b, does, high, middle)};
+  };
+  return search(low, high, grain, halve);
+}
+
+Value TeamSums::countParts(Value holds) {
+  Value size = constantIndex(b, team.subgroup);
+  Value lane = arith::RemUIOp::create(b, team.thread, size);
+  Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, constantIndex(b, 0));
+  Value vote = arith::ExtUIOp::create(b, b.getI32Type(), holds);
+  barrier(b, team); // all have read what was exchanged before
+  ifThen(b, isFirst, [&] {
+    memref::StoreOp::create(b, vote, scratch,
+                            ValueRange{arith::DivUIOp::create(b, team.thread, size)});
+  });
+  barrier(b, team);
+  return arith::ExtUIOp::create(b, b.getI64Type(), addParts(0));
+}
+
+Value TeamSums::findLastApart(Value low, Value high, llvm::function_ref<Value(Value)> holds) {
+  if (!scratch)
+    return findLast(low, high, holds);
+  Team whole = team, part(team.lanes);
+  Value memory = scratch, size = constantIndex(b, team.subgroup);
+  part.threads = part.subgroup = team.subgroup;
+  part.thread = arith::RemUIOp::create(b, team.thread, size);
+  Value index =
+      arith::IndexCastOp::create(b, b.getI64Type(), arith::DivUIOp::create(b, team.thread, size));
+  Value one = constantInt(b, 1, 64), parts = constantInt(b, team.threads / team.subgroup, 64);
+  auto divide = [&](Value low, Value high) -> std::pair<Value, Value> {
+    Value width = arith::CeilDivUIOp::create(b, arith::SubIOp::create(b, high, low),
+                                             arith::AddIOp::create(b, parts, one));
+    Value last = arith::SubIOp::create(b, high, one);
+    // The value that part count - 1 asks for.
+    auto getPlace = [&](Value count) -> Value {
+      Value at = arith::AddIOp::create(b, low, arith::MulIOp::create(b, count, width));
+      return arith::MinSIOp::create(b, at, last);
+    };
+    Value mine = getPlace(arith::AddIOp::create(b, index, one));
+    team = part;
+    scratch = {};
+    Value does = holds(mine);
+    team = whole;
+    scratch = memory;
+    Value count = countParts(does);
+    auto is = [&](Value number) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, count, number);
+    };
+    Value next = getPlace(arith::AddIOp::create(b, count, one));
+    return {arith::SelectOp::create(b, is(constantInt(b, 0, 64)), low, getPlace(count)),
+            arith::SelectOp::create(b, is(parts), high, next)};
+  };
+  return search(low, high, /*grain=*/1, divide);
 }
