@@ -134,6 +134,8 @@ static std::optional<std::string> buildTile(const GpuTarget &target, ModuleOp in
     built.launch = *launch;
     return std::nullopt;
   }
+  if (auto schedule = kernel.getSchedule(); schedule && !schedule->get("threads", 0))
+    return "its schedule has no threads: it is another target's, drop it or compile for that";
   TileFunction tile(kernel, into, target.getMachine());
   LogicalResult emitted = emitter->emit(tile);
   tile.finish();

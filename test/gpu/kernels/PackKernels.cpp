@@ -129,7 +129,7 @@ std::vector<PackageSlot> describeSlots(KernelHarness &harness) {
   llvm::SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
   llvm::SmallDenseSet<unsigned> tables = findTables(kernel);
   bool mayFill = !choosesByFloats(kernel);
-  size_t smallest = quantizesFp8Sums(kernel) ? 0 : kFillBytes;
+  size_t smallest = quantizesSums(kernel) ? 0 : kFillBytes;
   for (auto [i, memory] : llvm::enumerate(harness.getSlots())) {
     PackageSlot &slot = made.emplace_back();
     mlir::Type element = memory.type.getElementType();

@@ -69,19 +69,23 @@ double moec::cases::getTolerance(kern::KernelOp kernel, Type element) {
   return multipliesFp8(kernel) ? 5e-4 : multiplies ? 1e-5 : 2e-6;
 }
 
-bool moec::cases::quantizesFp8Sums(kern::KernelOp kernel) {
-  bool quantizes = false;
-  kernel.walk([&](moe::QuantizeOp) { quantizes = true; });
-  return quantizes && multipliesFp8(kernel);
+bool moec::cases::quantizesSums(kern::KernelOp kernel) {
+  bool quantizes = false, multiplies = false;
+  kernel.walk([&](Operation *op) {
+    quantizes |= isa<moe::QuantizeOp>(op);
+    multiplies |= isa<moe::LinearOp, moe::GroupedLinearOp, moe::HeadLinearOp>(op);
+  });
+  return quantizes && multiplies;
 }
 
 float moec::cases::getFill(kern::KernelOp kernel, Type element, bool isScale) {
-  bool mustBeExact = quantizesFp8Sums(kernel);
+  bool mustBeExact = quantizesSums(kernel);
   if (isa<Float8E4M3FNType>(element))
     return mustBeExact ? 5.0f / 512 : 60;
   if (isScale)
     return mustBeExact ? 30 : 1e-2f; // sums of 128 products are about 1e-3, or 4e4
-  return 1;
+  // A fill's floats are (sum of four bytes - 510) / 147.8 times the deviation.
+  return mustBeExact && element.isBF16() ? 147.80054f / 128 : 1;
 }
 
 rt::fb::Grid moec::cases::toGrid(kern::GridAttr grid) {

@@ -11,14 +11,15 @@ namespace moec::cases {
 /// Relative L2 error that a result of this element type may have.
 double getTolerance(kern::KernelOp kernel, mlir::Type element);
 
-/// Whether sums of products of E4M3 codes become codes again. Where matrix units truncate such sums
-/// (Hopper's: to 13 bits below their largest product), results differ by 1e-4 and now and then by a
-/// step of a code, which is much where few codes are large.
-bool quantizesFp8Sums(kern::KernelOp kernel);
+/// Whether sums of products become codes. Where sums differ in their last bits a code, or the scale
+/// of a row of bf16, is now and then a step off, which is much where few codes are large; most of
+/// all where matrix units truncate sums (Hopper's: to 13 bits below their largest product of E4M3).
+bool quantizesSums(kern::KernelOp kernel);
 
 /// The deviation of numbers that make sense for a buffer of this element type: scales are small,
-/// codes use E4M3's range. Where a kernel quantizes sums of them, codes are small multiples of 2^-9
-/// instead, whose sums are exact on any unit, so that its codes must be the reference's.
+/// codes use E4M3's range. Where a kernel quantizes sums of them, codes and bf16 are small integers
+/// times 2^-9 and 2^-7 instead, whose sums are exact on any unit, so that its codes must be the
+/// reference's.
 float getFill(kern::KernelOp kernel, mlir::Type element, bool isScale);
 
 rt::fb::Grid toGrid(kern::GridAttr grid);
