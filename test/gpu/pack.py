@@ -30,7 +30,8 @@ def copy_programs(kit, build):
         for name, library in re.findall(r"(\S+) => (/\S+)", listing):
             if not LEFT_OUT.match(name):
                 shutil.copy(library, os.path.join(kit, "lib", name))
-    for script in ("compare_golden.py", "heldout_problems.py", "safetensors.py"):
+    shutil.copy(os.path.join(build, "lib", "libmoert.so"), os.path.join(kit, "lib"))
+    for script in ("compare_golden.py", "heldout_problems.py", "long_prompts.py", "safetensors.py"):
         shutil.copy(os.path.join(SOURCE, "test", "golden", script), os.path.join(kit, "scripts"))
     shutil.copy(os.path.join(SOURCE, "test", "gpu", "run.py"), kit)
 
@@ -77,6 +78,11 @@ def list_models():
     tiny = os.path.join(SOURCE, "models", "tiny-r1")
     yield "tiny-r1", tiny, ["--activations", "exact", "--max-context", "256"], [exact, heldout_check()]
     yield ("tiny-r1-quantized", tiny, ["--activations", "quantized", "--max-context", "256"], [heldout_check()])
+    # Chunks of 1024 and 2047 tokens against chunks of 256.
+    long = {"name": "long prompts", "script": "long_prompts.py",
+            "arguments": ["--lengths", "300,1000,2047", "--piece", "256", "--tolerance", "1e-3"]}
+    single = ["--activations", "exact", "--activation-type", "f32"]
+    yield "tiny-r1-long", tiny, [*single, "--max-context", "2048"], [long]
 
 
 # Kernel tests: (package, files of kernels/, options of pack-kernels). The interpreter checks small sizes, and at those the
