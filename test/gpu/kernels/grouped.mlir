@@ -75,3 +75,14 @@ kern.kernel @gated_parts(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scal
   %2 = moe.quantize %1 : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
   kern.yield %2 : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
 }
+
+kern.kernel @gated_quarters(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<9x512x384xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<10xi32>, %r: tensor<?xi32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 3>, #kern.rows<tokens * 3>], row_strides = array<i64: 384, 384, 0, 1, 256>,
+                schedule = #kern.schedule<{brought = 0 : i64, column_waves = 2 : i64, columns = 32 : i64, consumers = 1 : i64, parts = 4 : i64, rows = 64 : i64, split = 1 : i64, staged = 0 : i64, stages = 3 : i64, workers = 192 : i64}>} {
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 3 : i64} : (!moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<9x512x384xf8E4M3FN, block = [128, 128], scale = f32>, tensor<10xi32>, tensor<?xi32>) -> tensor<?x512xf32>
+  %g = moe.slice %0 {offset = 0} : (tensor<?x512xf32>) -> tensor<?x256xf32>
+  %u = moe.slice %0 {offset = 256} : (tensor<?x512xf32>) -> tensor<?x256xf32>
+  %1 = moe.swiglu %g, %u : tensor<?x256xf32>
+  %2 = moe.quantize %1 : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+  kern.yield %2 : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+}

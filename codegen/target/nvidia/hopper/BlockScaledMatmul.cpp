@@ -33,6 +33,7 @@ LaunchShape moec::hopper::getLaunchShape(const MatmulTile &tile) {
   LaunchShape shape;
   shape.threads = WarpRoles{.consumers = tile.consumers}.getThreads();
   shape.cluster = tile.getCluster();
+  shape.minBlocks = tile.getResidentBlocks();
   shape.maxBlocks = tile.split > 1 ? 0 : tile.workers; // what a cluster gathers, it gathers once
   return shape;
 }

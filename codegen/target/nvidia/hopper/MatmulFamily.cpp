@@ -116,7 +116,6 @@ public:
     for (auto [i, tile] : llvm::enumerate(hopper::getMatmulTiles(size, machine.workers))) {
       if (i == kMostCandidates)
         break;
-      tile.workers = machine.workers;
       candidates.push_back(
           {makeSchedule(context, tile), hopper::estimateCost(tile, size, machine.workers)});
     }

@@ -19,9 +19,17 @@ static int64_t getPartBytes(const MatmulTile &tile) {
   return tile.parts > 1 ? 2 * tile.rows * 4 * (tile.parts - 1) : 0;
 }
 
+// The list of groups, at most, and what the chip takes of each block.
+static constexpr int64_t kOtherBytes = 4096;
+
 int64_t MatmulTile::getSharedBytes() const {
   return stages * getStageBytes() + getSideBytes(rows) + getPartBytes(*this) +
          4 * consumers * staged * StagedStore::kBytes + (split - 1) * rows * getTileColumns() * 4;
+}
+
+int64_t MatmulTile::getResidentBlocks() const {
+  bool areTwo = 2 * (getSharedBytes() + kOtherBytes) <= KernelFrame::kMaxSharedBytes;
+  return parts > 1 && consumers == 1 && areTwo ? 2 : 1;
 }
 
 bool MatmulTile::fits(int64_t others) const {
@@ -61,6 +69,10 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   double compute = turns * (blocks * estimateBlock(tile, busy) + 1) + 5;
   if (size.isGathered)
     compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
+  if (size.groups && tile.parts > 1) {       // one warpgroup: a block of K is a chain of waits
+    double chain = 0.19 + 0.0033 * tile.getTileColumns();
+    compute = std::max(compute, std::ceil(tiles / tile.workers) * blocks * chain + 8);
+  }
   double weights = size.getActiveGroups() * size.n * size.columnWaves * size.k;
   double memory = (weights + double(size.m) * size.k) / 2.85e6;
   double cost = std::max(compute, memory + 4) + (tile.split > 1 ? 2 : 0);
@@ -82,7 +94,8 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t
   bool isTight = tile.getWaves() > 1;
   if (isTight && size.canStage && columns % StagedStore::kColumns == 0)
     tile.staged = 4;
-  tile.stages = std::min<int64_t>(12, size.k / 128 / split);
+  // Of quarters two blocks share a multiprocessor.
+  tile.stages = std::min<int64_t>(parts == 4 ? 6 : 12, size.k / 128 / split);
   while (tile.stages > 2 && !tile.fits(size.getTableBytes()))
     --tile.stages;
   // With four, each of the loop's four turns has a stage of its own, whose addresses the compiler
@@ -96,9 +109,23 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t
 static int64_t countParts(int64_t rows, int64_t columns, const MatmulSize &size) {
   if (columns % size.columnMultiple == 0)
     return 1;
-  // Codes leave in runs of 64 columns, and a warp's rows are told in one message.
-  bool isPart = size.columnMultiple == 128 && columns == 64 && rows <= 128;
-  return isPart ? 2 : 0;
+  // A warp's rows are told in one message. Quarters are for what memory limits.
+  bool isHalf = columns == 64 && rows <= 128;
+  bool isQuarter = columns == 32 && rows == 64 && size.groups;
+  bool isPart = size.columnMultiple == 128 && (isHalf || isQuarter);
+  return isPart ? 128 / columns : 0;
+}
+
+/// Of clusters, no more than take all tiles in the fewest turns. More would not end sooner, and
+/// each would be slower; and clusters of four do not fill a chip whose multiprocessors lie in
+/// groups of 14 to 18: one that finds no place comes after all others.
+static int64_t countWorkers(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  if (tile.parts == 1 || !size.groups)
+    return workers;
+  int64_t clusters = workers * tile.getResidentBlocks() / tile.parts;
+  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, 128);
+  double turns = std::ceil(tiles / clusters);
+  return std::min<int64_t>(clusters, std::ceil(tiles / turns)) * tile.parts;
 }
 
 llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &size,
@@ -123,6 +150,7 @@ llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &siz
         if (split > 1 && ((size.k / 128) % (4 * split) || tiles * split > workers || rows > 64))
           continue;
         MatmulTile tile = makeTile(rows, columns, split, parts, size);
+        tile.workers = countWorkers(tile, size, workers);
         if (tile.fits(size.getTableBytes()))
           scored.push_back({estimateCost(tile, size, workers), tile});
       }

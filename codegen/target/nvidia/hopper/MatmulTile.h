@@ -28,6 +28,9 @@ struct MatmulTile {
   int64_t getBroughtRows() const { return brought ? brought : rows; }
   int64_t getStageBytes() const { return (getBroughtRows() + getTileColumns()) * 128; }
   int64_t getSharedBytes() const;
+  /// That a multiprocessor has room for. A block with one warpgroup that computes waits for each
+  /// product before it adds it up: two of them fill each other's gaps.
+  int64_t getResidentBlocks() const;
   /// Sums that stay over all of K and those of the product under way, a thread.
   int64_t getSumRegisters() const { return (getWaves() + 1) * columns / 2; }
   /// `others`: bytes of shared memory that are not the tile's.

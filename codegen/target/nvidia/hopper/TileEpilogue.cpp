@@ -205,8 +205,8 @@ Value TileEpilogue::findLargest(llvm::ArrayRef<Pair> values) const {
   return maxOverQuad(b, largest);
 }
 
-/// The lanes of a quad have a row's columns. Two blocks of 8 columns travel in one register, so a
-/// lane ends with 16 codes side by side. `largest`: of the row in the quantization block.
+/// The lanes of a quad have a row's columns. Two blocks of 8 columns travel in one register, so of
+/// eight a lane ends with 16 codes side by side. `largest`: of the row in the quantization block.
 void TileEpilogue::storeQuantized(const Fragment &fragment, const Int &row,
                                   llvm::ArrayRef<Pair> values, Value largest) const {
   Builder &b = frame->b;
@@ -225,7 +225,8 @@ void TileEpilogue::storeQuantized(const Fragment &fragment, const Int &row,
   for (const Pair &pair : values)
     packed.push_back(packE4M3(b, divideFloat(b, pair[0], scale), divideFloat(b, pair[1], scale)));
   Global codes = frame->getSlot(to.codes).at(row, to.codeBytes);
-  for (size_t block = 0; block < packed.size(); block += 8) {
+  size_t block = 0;
+  for (; block + 8 <= packed.size(); block += 8) {
     Values items;
     for (size_t i = 0; i < 8; i += 2)
       items.push_back(joinShorts(b, packed[block + i], packed[block + i + 1]));
@@ -237,6 +238,11 @@ void TileEpilogue::storeQuantized(const Fragment &fragment, const Int &row,
     Int column = fragment.column + 8 * block + quad * 16;
     Value vector = makeVector(b, line);
     ifThen(exists, [&] { store(vector, codes + column, 16); });
+  }
+  // Of fewer blocks each lane stores its pairs: few rows have them.
+  for (; block < packed.size(); ++block) {
+    Int column = fragment.column + 8 * block + quad * 2;
+    ifThen(exists, [&] { store(packed[block], codes + column, 2); });
   }
 }
 
