@@ -12,11 +12,13 @@
 
 using namespace moec::hopper;
 
-// x's scales come in boxes of as many blocks of K as 16 bytes hold.
-static constexpr int64_t kScaleBlocks = 4;
+// Scales come in boxes of as many blocks of K as 16 bytes hold.
+static constexpr int64_t kScaleBlocks = MatmulTile::kScaleBlocks;
 // Blocks of K whose weights are asked for while the launch before runs; the copy engine serves x
 // behind them.
 static constexpr int64_t kPrefetched = 16;
+// A warp of the producers that brings scales, while another one's first lane brings operands.
+static constexpr int64_t kScaleWarp = 1, kScaleThreads = 32;
 
 std::optional<std::string> BlockScaledProblem::refuse() const {
   if (k % 128)
@@ -34,7 +36,7 @@ LaunchShape moec::hopper::getLaunchShape(const MatmulTile &tile) {
   shape.threads = WarpRoles{.consumers = tile.consumers}.getThreads();
   shape.cluster = tile.getCluster();
   shape.minBlocks = tile.getResidentBlocks();
-  shape.maxBlocks = tile.split > 1 ? 0 : tile.workers; // what a cluster gathers, it gathers once
+  shape.maxBlocks = tile.split > 1 ? 0 : tile.workers; // what a cluster adds up, it adds up once
   return shape;
 }
 
@@ -45,14 +47,15 @@ public:
   Kernel(KernelFrame &frame, const BlockScaledProblem &problem, const MatmulTile &tile,
          const EpilogueSpec &spec)
       : frame(frame), b(frame.b), problem(problem), tile(tile),
-        roles{.consumers = tile.consumers, .manyProducers = problem.needsThreads()},
-        epilogue(frame, spec, tile, problem.getRows()), blocks(problem.k / 128 / tile.split),
+        roles{.consumers = tile.consumers,
+              .manyProducers = true,
+              .producesMuch = problem.isGathered()},
+        epilogue(frame, spec, tile, problem.getRows()), blocks(problem.k / 128),
         operands(frame, tile.stages, tile.getStageBytes()),
-        scales(frame, 2, tile.rows * 4 * kScaleBlocks),
+        scales(frame, tile.getScaleBuffers(), tile.getScaleBytes()),
         order(frame, tile, problem.columns, problem.groups) {
-    int64_t bytes = tile.rows * tile.getTileColumns() * 4;
     if (tile.split > 1) {
-      gathered = frame.allocate((tile.split - 1) * bytes, 16);
+      gathered = frame.allocate(tile.getGatheredBytes(), 16);
       arrived = frame.allocate(8, 8);
     }
   }
@@ -62,6 +65,7 @@ public:
 private:
   void addMaps();
   void start();
+  void divideBlocks();
   bool sharesBandwidth() const { return tile.rows == 64 && tile.split == 1; }
   void shareBandwidth();
   void waitForLaunch() const;
@@ -72,30 +76,38 @@ private:
                 llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body);
 
   void produce();
-  int64_t countEarly() const;
+  void walkOperands();
+  void walkScales();
+  void walkTogether();
+  void forBlocks(
+      MbarrierRing &ring, int64_t step, llvm::function_ref<void(const TilePlace &)> startTile,
+      llvm::function_ref<void(const TilePlace &, Int block, const MbarrierRing::Position &)> bring);
+  bool isEarly() const { return frame.getShape().earlyLaunch && !problem.groups; }
+  Int countEarly() const { return min(numBlocks, operands.getCount()); }
   void bringEarly();
-  Values bringBlock(const TilePlace &place, const RowGather *gather, const Int &block,
-                    mlir::ValueRange positions);
   void bringOperands(const MbarrierRing::Position &position, const TilePlace &place,
-                     const RowGather *gather, const Int &block);
+                     const Int &block);
   void bringWeights(const MbarrierRing::Position &position, const TilePlace &place,
                     const Int &block);
   void bringScales(const MbarrierRing::Position &position, const TilePlace &place,
-                   const RowGather *gather, const Int &block);
+                   const RowGather &gather, const Int &block, const Int &thread);
+  RowGather::Source getRowSource() const {
+    return {problem.xCodes, problem.k, problem.groups, problem.xScales};
+  }
 
   void consume(const Int &warpgroup);
-  /// One block of K; `sums` go on, `loaded` are the weight's scales.
+  /// One block of K; `sums` go on.
   struct Step {
     MbarrierRing::Position operand, scale;
-    Values sums, loaded;
+    Values sums;
     Values registers; // of the last product
   };
+  WeightScales getWeightScales(const TilePlace &place) const;
   Values multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales);
-  Values multiplyBlocks(const Int &block, int64_t count, mlir::ValueRange carried,
-                        const WeightScales &weightScales);
+  Values multiplyBlocks(int64_t count, mlir::ValueRange carried, const WeightScales &weightScales);
   void multiplyBlock(Step &step, int64_t turn, bool isLastTurn, const WeightScales &weightScales);
   void finishTile(const TilePlace &place, mlir::ValueRange sums);
-  ClusterSums getClusterSums() const;
+  Values addParts(mlir::ValueRange sums) const;
   void storeTile(const TilePlace &place, mlir::ValueRange sums);
   Values promote(llvm::ArrayRef<Value> factors, mlir::ValueRange product, mlir::ValueRange sums,
                  int64_t columnWave, mlir::ValueRange loaded, const WeightScales &weightScales);
@@ -108,13 +120,14 @@ private:
   MatmulTile tile;
   WarpRoles roles;
   TileEpilogue epilogue;
-  int64_t blocks; // of K, of each block of a cluster
+  int64_t blocks; // of K
   MbarrierRing operands, scales;
   TileOrder order;
-  Value xMap, wMap, scaleMap; // of x and of its scales: null when threads bring them
+  Value xMap, wMap; // of x: null when threads bring it
   Int numTiles;
-  Int warp, lane, warpRow; // of a consumer; its warp's first row in the tile
-  Int rank, firstBlock;    // in the cluster; of K
+  Int warp, lane, warpRow;   // of a consumer; its warp's first row in the tile
+  Int rank;                  // in the cluster
+  Int firstBlock, numBlocks; // of K, this block's
   Int cluster, numClusters;
   Shared gathered, arrived; // sums of the cluster's other blocks, and their barrier
 };
@@ -139,30 +152,20 @@ void Kernel::addMaps() {
   wMap = frame.addTensorMap(TensorMap::ofOperand(problem.wCodes, problem.k,
                                                  Extent::of(matrices * problem.weightRows),
                                                  static_cast<uint32_t>(tile.columns)));
-  if (problem.needsThreads())
-    return;
-  TensorMap map;
-  map.slot = problem.xScales;
-  map.element = TensorMap::Element::Float32;
-  uint64_t allBlocks = problem.k / 128;
-  map.sizes = {Extent::of(allBlocks), problem.getRows()};
-  map.strides = {4 * allBlocks};
-  map.box = {kScaleBlocks, static_cast<uint32_t>(tile.getBroughtRows())};
-  scaleMap = frame.addTensorMap(map);
 }
 
 void Kernel::start() {
-  int64_t byThreads = roles.manyProducers ? RowGather::kThreads : 0;
+  bool together = problem.isGathered();
   ifThen(getThread(b) == 0, [&] {
-    operands.init(1 + (problem.isGathered() ? byThreads : 0), roles.getConsumerWarps());
-    scales.init(byThreads ? byThreads : 1, roles.getConsumerWarps());
+    operands.init(1 + (together ? RowGather::kThreads : 0), roles.getConsumerWarps());
+    scales.init(together ? RowGather::kThreads : kScaleThreads, roles.getConsumerWarps());
     epilogue.init();
     if (tile.split > 1) {
       initBarrier(arrived, 1);
-      arriveExpecting(arrived, Int(b, (tile.split - 1) * tile.rows * tile.getTileColumns() * 4));
+      arriveExpecting(arrived, Int(b, tile.getGatheredBytes()));
     }
     fenceBarrierInit(b);
-    for (Value map : {xMap, wMap, scaleMap})
+    for (Value map : {xMap, wMap})
       if (map)
         prefetchMap(b, map);
     for (Value map : epilogue.getMaps())
@@ -175,7 +178,7 @@ void Kernel::start() {
   if (problem.groups && tile.getCluster() > 1)
     syncBlock(b); // a cluster's meeting does not show what was written
   rank = tile.getCluster() > 1 ? getClusterRank(b) : Int(b, 0);
-  firstBlock = tile.split > 1 ? rank * blocks : Int(b, 0);
+  divideBlocks();
   cluster = getBlock(b) / tile.getCluster();
   numClusters = getNumBlocks(b) / tile.getCluster();
   if (frame.getShape().earlyLaunch)
@@ -183,6 +186,18 @@ void Kernel::start() {
   numTiles = order.countTiles();
   if (sharesBandwidth())
     shareBandwidth();
+}
+
+/// Blocks of a cluster have whole boxes of scales of K, and as many but for one.
+void Kernel::divideBlocks() {
+  int64_t boxes = blocks / kScaleBlocks;
+  firstBlock = Int(b, 0), numBlocks = Int(b, blocks);
+  if (tile.split == 1)
+    return;
+  firstBlock = rank * boxes / tile.split * kScaleBlocks;
+  numBlocks = Int(b, boxes / tile.split * kScaleBlocks);
+  if (boxes % tile.split)
+    numBlocks = (rank + 1) * boxes / tile.split * kScaleBlocks - firstBlock;
 }
 
 /// Where memory is the limit, a block's part of its bandwidth is as what the block has in flight:
@@ -235,96 +250,122 @@ static Values join(llvm::ArrayRef<mlir::ValueRange> ranges) {
 //===----------------------------------------------------------------------===//
 
 void Kernel::produce() {
-  if (countEarly())
+  if (problem.isGathered())
+    return walkTogether();
+  Int producer = broadcast(RowGather::getThread(b) >> 5, 0);
+  ifThen(
+      producer == 0, [&] { ifThen(RowGather::getThread(b) == 0, [&] { walkOperands(); }); },
+      [&] { ifThen(producer == kScaleWarp, [&] { walkScales(); }); });
+}
+
+/// Walks along `ring` over this block's blocks of K of all its tiles, `step` at a time.
+void Kernel::forBlocks(
+    MbarrierRing &ring, int64_t step, llvm::function_ref<void(const TilePlace &)> startTile,
+    llvm::function_ref<void(const TilePlace &, Int, const MbarrierRing::Position &)> bring) {
+  forTiles(ring.getFillerStart().getValues(),
+           [&](const TilePlace &place, mlir::ValueRange position) {
+             startTile(place);
+             return forLoop(Int(b, 0), numBlocks, Int(b, step), position,
+                            [&](Int block, mlir::ValueRange carried) {
+                              auto at = ring.getPosition(carried);
+                              bring(place, block, at);
+                              return ring.advance(at).getValues();
+                            });
+           });
+}
+
+/// One thread.
+void Kernel::walkOperands() {
+  if (isEarly())
     bringEarly();
   waitForLaunch();
-  RowGather::Source source{problem.xCodes, problem.k, problem.groups, problem.xScales};
-  RowGather gather(frame, source, tile.getBroughtRows(), RowGather::getThread(b));
-  bool gathers = problem.needsThreads();
+  forBlocks(
+      operands, 1, [](const TilePlace &) {},
+      [&](const TilePlace &place, Int block, const MbarrierRing::Position &at) {
+        bringOperands(at, place, block);
+      });
+}
+
+/// One warp.
+void Kernel::walkScales() {
+  Int thread = getThread(b) & (kScaleThreads - 1);
+  if (isEarly()) {
+    ifThen(cluster < numTiles, [&] {
+      getWeightScales(getPlace(cluster)).prefetch(frame.getSlot(problem.wScales), thread);
+    });
+    waitForLaunch();
+  }
+  RowGather gather(frame, getRowSource(), tile.getBroughtRows(), thread, kScaleThreads);
+  forBlocks(
+      scales, kScaleBlocks, [&](const TilePlace &place) { gather.start(place); },
+      [&](const TilePlace &place, Int block, const MbarrierRing::Position &at) {
+        bringScales(at, place, gather, block, thread);
+      });
+}
+
+/// All of the warpgroup's threads bring scattered rows, and scales on the way.
+void Kernel::walkTogether() {
+  Int thread = RowGather::getThread(b);
+  RowGather gather(frame, getRowSource(), tile.getBroughtRows(), thread);
   Values init = join({operands.getFillerStart().getValues(), scales.getFillerStart().getValues()});
   forTiles(init, [&](const TilePlace &place, mlir::ValueRange positions) {
-    if (gathers)
-      gather.start(place);
-    return forLoop(Int(b, 0), Int(b, blocks), Int(b, 1), positions,
+    gather.start(place);
+    return forLoop(Int(b, 0), numBlocks, Int(b, 1), positions,
                    [&](Int block, mlir::ValueRange carried) {
-                     return bringBlock(place, gathers ? &gather : nullptr, block, carried);
+                     auto at = operands.getPosition(carried.take_front(2));
+                     auto scale = scales.getPosition(carried.drop_front(2));
+                     ifThen(thread == 0, [&] { bringOperands(at, place, block); });
+                     // Who brings nothing does not wait: it could miss a phase.
+                     operands.waitEmpty(at);
+                     gather.bringRows(operands.getBuffer(at), block);
+                     arriveAfterCopies(operands.getFull(at));
+                     // A box of scales serves the next blocks too.
+                     Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
+                     ifThen(isFirst, [&] { bringScales(scale, place, gather, block, thread); });
+                     auto next = scales.advance(scale);
+                     return join({operands.advance(at).getValues(),
+                                  Values{select(isFirst, next.buffer, scale.buffer).value,
+                                         select(isFirst, next.parity, scale.parity).value}});
                    });
   });
 }
 
-/// Blocks of K of the first tile whose weights are asked for before the wait for the launch before,
-/// as many as there are buffers.
-int64_t Kernel::countEarly() const {
-  if (!frame.getShape().earlyLaunch || problem.groups)
-    return 0;
-  int64_t buffers = sharesBandwidth() ? (tile.stages + 1) / 2 : tile.stages; // that all blocks use
-  return std::min(blocks, buffers);
-}
-
-/// What is behind these goes into the second cache.
+/// Weights of the first tile's blocks of K, as many as there are buffers, before the wait for the
+/// launch before. What is behind these goes into the second cache.
 void Kernel::bringEarly() {
-  Bool isMine = cluster < numTiles;
-  if (roles.manyProducers)
-    isMine = isMine & (RowGather::getThread(b) == 0);
-  ifThen(isMine, [&] {
+  ifThen(cluster < numTiles, [&] {
     TilePlace place = getPlace(cluster);
-    int64_t early = countEarly();
-    forLoop(Int(b, 0), Int(b, early), Int(b, 1), operands.getFillerStart().getValues(),
+    Int early = countEarly();
+    forLoop(Int(b, 0), early, Int(b, 1), operands.getFillerStart().getValues(),
             [&](Int block, mlir::ValueRange carried) {
               auto at = operands.getPosition(carried);
               arriveExpecting(operands.getFull(at), Int(b, tile.getStageBytes()));
               bringWeights(at, place, firstBlock + block);
               return operands.advance(at).getValues();
             });
-    forLoop(Int(b, early), Int(b, std::min(blocks, std::max(early, kPrefetched))), Int(b, 1),
-            [&](Int block) {
-              for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
-                prefetchBox(
-                    b, wMap,
+    forLoop(early, min(numBlocks, Int(b, kPrefetched)), Int(b, 1), [&](Int block) {
+      for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
+        prefetchBox(b, wMap,
                     {((firstBlock + block) * 128).value, getWeightRow(place.column, wave).value});
-            });
+    });
   });
 }
 
-Values Kernel::bringBlock(const TilePlace &place, const RowGather *gather, const Int &block,
-                          mlir::ValueRange positions) {
-  auto operand = operands.getPosition(positions.take_front(2));
-  auto scale = scales.getPosition(positions.drop_front(2));
-  bringOperands(operand, place, gather, block);
-  // A box of scales serves the next blocks too.
-  Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
-  ifThen(isFirst, [&] { bringScales(scale, place, gather, firstBlock + block); });
-  auto next = scales.advance(scale);
-  scale = {select(isFirst, next.buffer, scale.buffer), select(isFirst, next.parity, scale.parity)};
-  return join({operands.advance(operand).getValues(), scale.getValues()});
-}
-
-/// Of the block's `block`-th block of K. By one thread or, with `gather`, by all of the warpgroup.
+/// Of this block's `block`-th block of K, by one thread.
 void Kernel::bringOperands(const MbarrierRing::Position &position, const TilePlace &place,
-                           const RowGather *gather, const Int &block) {
-  Shared buffer = operands.getBuffer(position), barrier = operands.getFull(position);
+                           const Int &block) {
   auto beginWithWeights = [&] {
     int64_t missing = problem.isGathered() ? tile.getBroughtRows() * 128 : 0;
     operands.beginFill(position, tile.getStageBytes() - missing);
     bringWeights(position, place, firstBlock + block);
   };
-  auto bringBoxes = [&] {
-    if (int64_t early = countEarly())
-      ifThen((place.turn == 0) & (block < early), [] {}, beginWithWeights);
-    else
-      beginWithWeights();
-    if (!problem.isGathered())
-      copyBox(buffer, xMap, {((firstBlock + block) * 128).value, place.row.value}, barrier);
-  };
-  if (!gather)
-    return bringBoxes();
-  ifThen(RowGather::getThread(b) == 0, bringBoxes);
-  // Who brings nothing does not wait: it could miss a phase.
-  if (problem.isGathered()) {
-    operands.waitEmpty(position);
-    gather->bringRows(buffer, firstBlock + block);
-    arriveAfterCopies(barrier);
-  }
+  if (isEarly())
+    ifThen((place.turn == 0) & (block < countEarly()), [] {}, beginWithWeights);
+  else
+    beginWithWeights();
+  if (!problem.isGathered())
+    copyBox(operands.getBuffer(position), xMap,
+            {((firstBlock + block) * 128).value, place.row.value}, operands.getFull(position));
 }
 
 void Kernel::bringWeights(const MbarrierRing::Position &position, const TilePlace &place,
@@ -339,18 +380,17 @@ void Kernel::bringWeights(const MbarrierRing::Position &position, const TilePlac
   }
 }
 
-/// Of the next kScaleBlocks blocks, by the same threads.
+/// Of the block's `block`-th block of K and the next ones, kScaleBlocks in all, by as many threads
+/// as the ring counts.
 void Kernel::bringScales(const MbarrierRing::Position &position, const TilePlace &place,
-                         const RowGather *gather, const Int &block) {
-  if (gather) {
-    scales.waitEmpty(position);
-    gather->bringScales(scales.getBuffer(position), block, kScaleBlocks);
-    arriveAfterCopies(scales.getFull(position));
-    return;
-  }
-  scales.beginFill(position, tile.getBroughtRows() * 4 * kScaleBlocks);
-  copyBox(scales.getBuffer(position), scaleMap, {block.value, place.row.value},
-          scales.getFull(position));
+                         const RowGather &gather, const Int &block, const Int &thread) {
+  Shared to = scales.getBuffer(position);
+  Int first = firstBlock + block;
+  scales.waitEmpty(position);
+  gather.bringScales(to, first, kScaleBlocks);
+  getWeightScales(place).bring(to + tile.rows * 4 * kScaleBlocks, frame.getSlot(problem.wScales),
+                               place.group, first, thread);
+  arriveAfterCopies(scales.getFull(position));
 }
 
 //===----------------------------------------------------------------------===//
@@ -364,13 +404,8 @@ void Kernel::consume(const Int &warpgroup) {
   warpRow = warpgroup * (64 * tile.getRowWaves()) + (warp & 3) * 16;
   waitForLaunch();
   Values start = join({operands.getUserStart().getValues(), scales.getUserStart().getValues()});
-  WeightScales::Shape shape{problem.weightRows, problem.k / 128, tile.columns};
   forTiles(start, [&](const TilePlace &place, mlir::ValueRange positions) {
-    llvm::SmallVector<Int, 2> weightRows;
-    for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
-      weightRows.push_back(getWeightRow(place.column, wave));
-    WeightScales weightScales(b, frame.getSlot(problem.wScales), shape, place.group, weightRows);
-    Values last = multiplyAll(positions, weightScales);
+    Values last = multiplyAll(positions, getWeightScales(place));
     Values sums(mlir::ValueRange(last).drop_front(4));
     finishTile(place, sums);
     return Values(mlir::ValueRange(last).take_front(4));
@@ -378,38 +413,38 @@ void Kernel::consume(const Int &warpgroup) {
   epilogue.finish(lane);
 }
 
+WeightScales Kernel::getWeightScales(const TilePlace &place) const {
+  llvm::SmallVector<Int, 2> rows;
+  for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
+    rows.push_back(getWeightRow(place.column, wave));
+  return WeightScales(b, {problem.weightRows, blocks, tile.columns}, rows);
+}
+
 /// All blocks of K: the rings' positions behind them, then the sums.
 Values Kernel::multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales) {
   Values zeros(countSums(), constantFloat(b, 0));
-  Values carried = join({positions, zeros, weightScales.load(firstBlock)});
-  int64_t rest = blocks % kScaleBlocks;
+  Values carried = join({positions, zeros});
+  int64_t rest = blocks % kScaleBlocks; // K is divided among a cluster where there is none
   if (blocks > rest)
-    carried = forLoop(Int(b, 0), Int(b, blocks - rest), Int(b, kScaleBlocks), carried,
-                      [&](Int block, mlir::ValueRange before) {
-                        return multiplyBlocks(block, kScaleBlocks, before, weightScales);
+    carried = forLoop(Int(b, 0), numBlocks - rest, Int(b, kScaleBlocks), carried,
+                      [&](Int, mlir::ValueRange before) {
+                        return multiplyBlocks(kScaleBlocks, before, weightScales);
                       });
   if (rest)
-    carried = multiplyBlocks(Int(b, blocks - rest), rest, carried, weightScales);
-  carried.resize(4 + countSums());
+    carried = multiplyBlocks(rest, carried, weightScales);
   return carried;
 }
 
-/// `count` blocks of K from `block` on, whose scales came together.
-Values Kernel::multiplyBlocks(const Int &block, int64_t count, mlir::ValueRange carried,
+/// The next `count` blocks of K, whose scales came together.
+Values Kernel::multiplyBlocks(int64_t count, mlir::ValueRange carried,
                               const WeightScales &weightScales) {
   Step step{operands.getPosition(carried.take_front(2)),
             scales.getPosition(carried.slice(2, 2)),
-            Values(carried.slice(4, countSums())),
-            Values(carried.drop_front(4 + countSums())),
+            Values(carried.drop_front(4)),
             {}};
-  for (int64_t turn = 0; turn < count; ++turn) {
-    // The next block's scales are on their way while this one is multiplied.
-    Int next = block + (turn + 1);
-    Values loaded = weightScales.load(firstBlock + min(next, Int(b, blocks - 1)));
+  for (int64_t turn = 0; turn < count; ++turn)
     multiplyBlock(step, turn, turn + 1 == count, weightScales);
-    step.loaded = loaded;
-  }
-  return join({step.operand.getValues(), step.scale.getValues(), step.sums, step.loaded});
+  return join({step.operand.getValues(), step.scale.getValues(), step.sums});
 }
 
 void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
@@ -422,6 +457,8 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
   for (int64_t half = 0; half < 2 * tile.getRowWaves(); ++half)
     factors.push_back(
         load(column + (64 * (half / 2) + 8 * (half % 2)) * 4 * kScaleBlocks, b.getF32Type(), 4));
+  Values loaded =
+      weightScales.load(scales.getBuffer(step.scale) + tile.rows * 4 * kScaleBlocks, turn);
 
   WgmmaTile product(b, Operand::E4M3, tile.columns);
   Shared buffer = operands.getBuffer(step.operand);
@@ -443,12 +480,14 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
     bool isLast = wave + 1 == tile.getWaves();
     if (isLast) {
       operands.release(step.operand, isFirst);
-      if (isLastTurn)
+      if (isLastTurn) {
+        syncWarp(b); // one lane says that all have read
         scales.release(step.scale, isFirst);
+      }
     }
     Values promoted = promote(llvm::ArrayRef(factors).slice(2 * rowWave, 2), step.registers,
                               mlir::ValueRange(step.sums).slice(wave * perWave, perWave),
-                              columnWave, step.loaded, weightScales);
+                              columnWave, loaded, weightScales);
     // Otherwise the compiler may move them behind the next product, whose registers they read.
     if (!isLast || !isLastTurn)
       promoted = anchor(b, promoted);
@@ -466,30 +505,34 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
 
 void Kernel::finishTile(const TilePlace &place, mlir::ValueRange sums) {
   if (tile.split == 1)
-    return storeTile(place, sums);
-  ifThen(
-      rank == 0,
-      [&] {
-        storeTile(place, getClusterSums().gather(getThread(b) % (128 * tile.consumers), sums));
-      },
-      [&] { getClusterSums().send(rank, getThread(b) % (128 * tile.consumers), sums); });
+    storeTile(place, sums);
+  else
+    storeTile(place, addParts(sums));
 }
 
-ClusterSums Kernel::getClusterSums() const {
-  return {gathered, arrived, tile.split, 128 * tile.consumers,
-          tile.rows * tile.getTileColumns() * 4};
+/// Of the block's part of the tile's columns, over all of K.
+Values Kernel::addParts(mlir::ValueRange sums) const {
+  llvm::SmallVector<Values> parts(tile.split);
+  int64_t perWave = tile.columns / 2, perPart = perWave / tile.split;
+  for (int64_t wave = 0; wave < tile.getWaves(); ++wave)
+    for (auto [i, part] : llvm::enumerate(parts))
+      llvm::append_range(part, sums.slice(wave * perWave + i * perPart, perPart));
+  int64_t threads = 128 * tile.consumers;
+  return ClusterParts{gathered, arrived, tile.split, threads}.exchange(rank, getThread(b), parts);
 }
 
 void Kernel::storeTile(const TilePlace &place, mlir::ValueRange sums) {
+  int64_t columns = tile.columns / tile.split; // that the block stores
   Fragment fragment;
   fragment.lane = pin(lane);
   fragment.firstRow = place.row + warpRow;
   fragment.row = fragment.firstRow + (fragment.lane >> 2);
-  fragment.column = place.column;
+  fragment.column = tile.split > 1 ? place.column + rank * columns : place.column;
   fragment.limit = place.limit;
   fragment.warp = warp;
   fragment.turn = place.turn;
   fragment.tile = tile;
+  fragment.tile.columns = columns;
   fragment.sums = Values(sums);
   epilogue.emit(fragment);
 }

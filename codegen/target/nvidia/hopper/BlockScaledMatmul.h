@@ -23,9 +23,6 @@ struct BlockScaledProblem {
   std::optional<RowGroups> groups; // wCodes and wScales have as many matrices
 
   bool isGathered() const { return groups && groups->rows; }
-  /// Whether threads bring what the copy engine cannot: scattered rows, or rows of scales that do
-  /// not begin on 16 bytes.
-  bool needsThreads() const { return isGathered() || k % 512; }
   /// Why the kernel cannot do it, or nothing.
   std::optional<std::string> refuse() const;
   Extent getRows() const { return Extent::of(rowsDim, rowsMultiplier); }

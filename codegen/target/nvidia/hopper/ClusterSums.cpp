@@ -26,3 +26,39 @@ Values ClusterSums::gather(const Int &thread, mlir::ValueRange sums) const {
     }
   return total;
 }
+
+/// Of the sums that the `from`-th other block has sent.
+Shared ClusterParts::getQuad(const Int &from, const Int &thread, int64_t quad,
+                             int64_t quads) const {
+  return memory + (from * (quads * threads * 16) + thread * 16 + quad * threads * 16);
+}
+
+Values ClusterParts::exchange(const Int &rank, const Int &thread,
+                              llvm::ArrayRef<Values> parts) const {
+  Builder &b = *rank.b;
+  int64_t quads = static_cast<int64_t>(parts[0].size()) / 4;
+  Values total = parts[0];
+  for (int64_t part = 0; part < blocks; ++part) {
+    Bool isMine = rank == part;
+    Int distance = rank + (blocks - 1 - part); // from the block behind `part`, around the cluster
+    Int from = select(distance < blocks, distance, distance - blocks);
+    ifThen(
+        isMine, [] {},
+        [&] {
+          for (int64_t quad = 0; quad < quads; ++quad)
+            storeInCluster(getQuad(from, thread, quad, quads), Int(b, part),
+                           mlir::ValueRange(parts[part]).slice(4 * quad, 4), arrived);
+        });
+    for (size_t i = 0; part && i < total.size(); ++i)
+      total[i] = select(isMine, parts[part][i], total[i]);
+  }
+  waitBarrier(arrived, Int(b, 0));
+  auto vector = mlir::VectorType::get(4, b.getF32Type());
+  for (int64_t from = 0; from + 1 < blocks; ++from)
+    for (int64_t quad = 0; quad < quads; ++quad) {
+      Values other = getElements(b, load(getQuad(Int(b, from), thread, quad, quads), vector, 16));
+      for (int64_t e = 0; e < 4; ++e)
+        total[4 * quad + e] = addFloat(b, total[4 * quad + e], other[e]);
+    }
+  return total;
+}

@@ -2,6 +2,7 @@
 
 #include "codegen/target/nvidia/hopper/KernelFrame.h"
 #include "codegen/target/nvidia/hopper/StagedStore.h"
+#include "codegen/target/nvidia/hopper/WeightScales.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -12,8 +13,7 @@
 
 using namespace moec::hopper;
 
-// Barriers and alignment, and the ring of x's scales: two buffers of 4 blocks.
-static int64_t getSideBytes(int64_t rows) { return 2 * 16 * rows + 2048; }
+static constexpr int64_t kBarrierBytes = 2048; // and alignment
 // The largest values of rows, from each of the others, twice.
 static int64_t getPartBytes(const MatmulTile &tile) {
   return tile.parts > 1 ? 2 * tile.rows * 4 * (tile.parts - 1) : 0;
@@ -22,9 +22,13 @@ static int64_t getPartBytes(const MatmulTile &tile) {
 // The list of groups, at most, and what the chip takes of each block.
 static constexpr int64_t kOtherBytes = 4096;
 
+int64_t MatmulTile::getScaleBytes() const {
+  return llvm::alignTo(rows * 4 * kScaleBlocks + WeightScales::getBytes(columns, columnWaves), 128);
+}
+
 int64_t MatmulTile::getSharedBytes() const {
-  return stages * getStageBytes() + getSideBytes(rows) + getPartBytes(*this) +
-         4 * consumers * staged * StagedStore::kBytes + (split - 1) * rows * getTileColumns() * 4;
+  return stages * getStageBytes() + getScaleBuffers() * getScaleBytes() + kBarrierBytes +
+         getPartBytes(*this) + 4 * consumers * staged * StagedStore::kBytes + getGatheredBytes();
 }
 
 int64_t MatmulTile::getResidentBlocks() const {
@@ -34,8 +38,8 @@ int64_t MatmulTile::getResidentBlocks() const {
 
 bool MatmulTile::fits(int64_t others) const {
   int64_t sums = consumers == 2 ? 192 : 196;
-  return rows % (64 * consumers) == 0 && rows <= 256 && columns % 8 == 0 && columns <= 256 &&
-         getSumRegisters() <= sums && stages >= 2 &&
+  return rows % (64 * consumers) == 0 && rows <= 256 && columns % (8 * split) == 0 &&
+         columns <= 256 && getSumRegisters() <= sums && stages >= 2 &&
          getSharedBytes() + others <= KernelFrame::kMaxSharedBytes;
 }
 
@@ -61,7 +65,36 @@ static double estimateBlock(const MatmulTile &tile, double busy) {
   return std::max({own, shared, products});
 }
 
+/// What follows is fitted to tiles of 17 to 256 rows in one range, measured apart: there the
+/// weight's bytes, what a launch costs and the last tile's results count.
+static bool isMeasuredApart(const MatmulSize &size) {
+  return !size.groups && size.m > 16 && size.m <= 256;
+}
+
+static double estimateFewRows(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  double columns = tile.getTileColumns();
+  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
+  double turns = std::ceil(tiles * tile.split / workers);
+  double busy = std::min<double>(tiles * tile.split, workers);
+  double x = tile.getBroughtRows() * 128.0, weight = columns * 128;
+  double own = 0.027 + x / 142e3 + weight / 294e3, shared = (x + weight) * busy / 13e6;
+  double products = 0.017 + (tile.rows / 64.0) * (columns / 128) * 0.205;
+  double blocks = std::ceil(size.k / 128.0 / tile.split);
+  double compute = 4.2 + turns * (0.55 + blocks * std::max({own, shared, products}));
+  double m = size.m, n = size.n, k = size.k;
+  double memory = 2.9 + (n * size.columnWaves * k + m * k + 0.12 * m * n) / 2.85e6;
+  double sums = tile.rows * columns / 8192;
+  double finish = 0.33 * sums;
+  if (tile.split > 1)
+    finish += 0.12 + 2 * std::max(0.0, sums - 1);
+  if (tile.columns % 32) // results leave in short pieces
+    finish += 0.45 * tile.rows / 64;
+  return std::max(compute, memory) + finish;
+}
+
 double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  if (isMeasuredApart(size))
+    return estimateFewRows(tile, size, workers);
   double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
   double turns = std::ceil(tiles * tile.split / workers);
   double busy = std::min<double>(tiles * tile.split, workers);
@@ -92,7 +125,7 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t
   if (size.m < rows && tile.getTileColumns() >= rows)
     tile.brought = llvm::alignTo(size.m, 8);
   bool isTight = tile.getWaves() > 1;
-  if (isTight && size.canStage && columns % StagedStore::kColumns == 0)
+  if (isTight && size.canStage && split == 1 && columns % StagedStore::kColumns == 0)
     tile.staged = 4;
   // Of quarters two blocks share a multiprocessor.
   tile.stages = std::min<int64_t>(parts == 4 ? 6 : 12, size.k / 128 / split);
@@ -128,26 +161,43 @@ static int64_t countWorkers(const MatmulTile &tile, const MatmulSize &size, int6
   return std::min<int64_t>(clusters, std::ceil(tiles / turns)) * tile.parts;
 }
 
+/// Tiles that another one was faster than wherever both were measured.
+static bool isBeaten(int64_t rows, int64_t columns, const MatmulSize &size, int64_t workers) {
+  bool isOdd = columns == 56 || columns == 112; // results leave in short pieces
+  if (!isMeasuredApart(size))
+    return isOdd;
+  int64_t tiles = llvm::divideCeil(size.m, rows) * llvm::divideCeil(size.n, columns);
+  bool isNarrow = columns < 64 && tiles > workers;
+  bool isWide = rows == 64 && columns > 112 && size.m > 64; // one warpgroup computes
+  return isNarrow || isWide || (isOdd && rows > 128);
+}
+
 llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &size,
                                                            int64_t workers) {
   llvm::SmallVector<std::pair<double, MatmulTile>> scored;
   for (int64_t rows : {64, 128, 256})
-    for (int64_t columns : {16, 32, 48, 64, 96, 128, 144, 160, 192})
-      for (int64_t split : {1, 2, 4, 7, 8}) {
+    for (int64_t columns : {16, 32, 48, 56, 64, 96, 112, 128, 144, 160, 192})
+      for (int64_t split : {1, 2, 4}) {
         int64_t parts = countParts(rows, columns, size);
         if (!parts || (parts > 1 && split > 1) || (size.interleave && size.interleave % columns))
           continue;
         if (size.groups && split > 1) // which groups there are only the device knows
           continue;
-        // More sums cost more to gather than a divided K saves.
-        if (split > 1 && columns * size.columnWaves > 64)
+        // Each block of a cluster stores a part of the columns, and has whole boxes of scales of K.
+        if (columns % (split * size.columnMultiple) || (split > 1 && size.k % 512))
+          continue;
+        if (isBeaten(rows, columns, size, workers))
+          continue;
+        if (split > 2 && columns > 64)
           continue;
         // What brings 256 rows would need more registers than producers have.
         if (size.isGathered && rows > 128)
           continue;
-        // A cluster gathers sums once: only where all tiles run at the same time.
+        // A cluster adds sums up once: only where all tiles run at the same time. Of large clusters
+        // a chip does not hold as many as it has multiprocessors for.
         int64_t tiles = llvm::divideCeil(size.m, rows) * llvm::divideCeil(size.n, columns);
-        if (split > 1 && ((size.k / 128) % (4 * split) || tiles * split > workers || rows > 64))
+        int64_t room = split > 2 ? workers / 2 : workers;
+        if (split > 1 && tiles * split > room)
           continue;
         MatmulTile tile = makeTile(rows, columns, split, parts, size);
         tile.workers = countWorkers(tile, size, workers);

@@ -14,12 +14,15 @@ struct MatmulTile {
   int64_t columns = 128;   // of the weight in one product, a multiple of 8
   int64_t columnWaves = 1; // products side by side; 2: gates and what they gate
   int64_t consumers = 2;   // warpgroups that compute, each on its rows
-  int64_t split = 1;       // blocks of a cluster that share K; the first one adds the sums
+  int64_t split = 1;       // blocks of a cluster that share K; each adds up a part of the columns
   int64_t parts = 1;       // blocks of a cluster that have a quantization block's columns in parts
   int64_t stages = 4;      // buffers of x and weight, 128 columns of K each
   int64_t rowGroup = 8;    // tiles that follow each other in rows: they share weights in the cache
   int64_t workers = 132;   // blocks that stay, one a multiprocessor
   int64_t staged = 0;      // buffers a warp through which bf16 results leave; 0: from registers
+
+  /// Blocks of K whose scales come together.
+  static constexpr int64_t kScaleBlocks = 4;
 
   int64_t getRowWaves() const { return rows / (64 * consumers); }
   int64_t getWaves() const { return getRowWaves() * columnWaves; }
@@ -27,6 +30,11 @@ struct MatmulTile {
   int64_t getTileColumns() const { return columns * columnWaves; }
   int64_t getBroughtRows() const { return brought ? brought : rows; }
   int64_t getStageBytes() const { return (getBroughtRows() + getTileColumns()) * 128; }
+  /// Scales come as early as operands do.
+  int64_t getScaleBuffers() const { return (stages + kScaleBlocks - 1) / kScaleBlocks + 1; }
+  int64_t getScaleBytes() const;
+  /// Sums that come from the other blocks of a divided K.
+  int64_t getGatheredBytes() const { return (split - 1) * rows * (getTileColumns() / split) * 4; }
   int64_t getSharedBytes() const;
   /// That a multiprocessor has room for. A block with one warpgroup that computes waits for each
   /// product before it adds it up: two of them fill each other's gaps.

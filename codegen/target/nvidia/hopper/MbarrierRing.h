@@ -24,6 +24,8 @@ public:
 
   /// Before anybody walks, by all who will: only the first `count` buffers are used.
   void limit(const Int &count) { last = count - 1; }
+  /// Buffers that are used.
+  Int getCount() const { return last + 1; }
 
   /// Where somebody is: carried through loops as two i32.
   struct Position {

@@ -1,6 +1,7 @@
 // What the copy engine cannot bring of x, by the threads of a warpgroup: rows of which a list says
-// where they are, in the order in which warpgroup products read them, and scales whose rows do not
-// begin on 16 bytes. The copies run by themselves and end at a ring's barrier.
+// where they are, in the order in which warpgroup products read them; and scales, which it brings
+// slowly, being 16 bytes of each row (these by a warp, too). The copies run by themselves and end
+// at a ring's barrier.
 #pragma once
 
 #include "codegen/target/nvidia/hopper/TileOrder.h"
@@ -19,8 +20,9 @@ public:
   /// A thread's number among those of its warpgroup.
   static Int getThread(Builder &b) { return hopper::getThread(b) & (kThreads - 1); }
 
-  /// For `thread` of these, and tiles of `tileRows` rows.
-  RowGather(KernelFrame &frame, const Source &source, int64_t tileRows, const Int &thread);
+  /// For `thread` of `threads`, all but for scales, and tiles of `tileRows` rows.
+  RowGather(KernelFrame &frame, const Source &source, int64_t tileRows, const Int &thread,
+            int64_t threads = kThreads);
 
   /// Finds the rows of a tile. Of the rows from place.limit on nothing is brought.
   void start(const TilePlace &place);
@@ -37,6 +39,7 @@ private:
   Source source;
   int64_t tileRows;
   Int thread;
+  int64_t threads;
   llvm::SmallVector<Int> wholeRows, scaleRows; // of x, that the thread copies from
 };
 

@@ -11,6 +11,7 @@ struct WarpRoles {
   bool manyProducers = false; // all of the last warpgroup's threads bring, not the first alone
   bool byWarp = false;        // a warp of it brings, not one thread
   int64_t blocks = 1;         // that share a multiprocessor: a warpgroup more or less each
+  bool producesMuch = false;  // its threads need more than a few registers
 
   int64_t getThreads() const { return 128 * (consumers + 1); }
   /// Warps that compute: they release the buffers of a ring.

@@ -1,30 +1,67 @@
 #include "codegen/target/nvidia/hopper/WeightScales.h"
 
+#include "codegen/target/nvidia/hopper/Instructions.h"
+
 #include "llvm/Support/MathExtras.h"
 
 #include <numeric>
 
 using namespace moec::hopper;
 
-WeightScales::WeightScales(Builder &b, const Global &scales, const Shape &shape, const Int &matrix,
-                           llvm::ArrayRef<Int> firstRows)
-    : b(&b), columns(shape.columns), group(std::gcd(shape.columns, int64_t(128))),
-      rowsPerWave(1 + (256 - group - 1 + columns - 128) / 128) {
-  int64_t scaleRows = llvm::divideCeil(shape.weightRows, 128);
-  Int before = matrix.value ? matrix * scaleRows : Int(b, 0);
-  for (const Int &row : firstRows) {
-    for (int64_t i = 0; i < rowsPerWave; ++i) {
-      Int line = min((row >> 7) + i, Int(b, scaleRows - 1));
-      lines.push_back(scales.at(before + line, shape.blocks * 4));
-    }
+static int64_t getGroupColumns(int64_t columns) { return std::gcd(columns, int64_t(128)); }
+
+int64_t WeightScales::countRows(int64_t columns) {
+  return 1 + (256 - getGroupColumns(columns) - 1 + columns - 128) / 128;
+}
+
+WeightScales::WeightScales(Builder &b, const Shape &shape, llvm::ArrayRef<Int> weightRows)
+    : b(&b), shape(shape), group(getGroupColumns(shape.columns)),
+      rowsPerWave(countRows(shape.columns)) {
+  for (const Int &row : weightRows) {
+    firstRows.push_back(row >> 7);
     offsets.push_back(row & 127);
   }
 }
 
-Values WeightScales::load(const Int &block) const {
+static int64_t countScaleRows(const WeightScales::Shape &shape) {
+  return llvm::divideCeil(shape.weightRows, 128);
+}
+
+Int WeightScales::getLine(size_t wave, int64_t row) const {
+  return min(firstRows[wave] + row, Int(*b, countScaleRows(shape) - 1));
+}
+
+void WeightScales::bring(const Shared &to, const Global &scales, const Int &matrix,
+                         const Int &block, const Int &thread) const {
+  for (size_t wave = 0; wave < firstRows.size(); ++wave)
+    for (int64_t row = 0; row < rowsPerWave; ++row) {
+      int64_t index = static_cast<int64_t>(wave) * rowsPerWave + row;
+      Int line = getLine(wave, row);
+      if (matrix.value)
+        line = line + matrix * countScaleRows(shape);
+      Global from = scales.at(line, shape.blocks * 4) + block * 4;
+      Shared place = to + index * kBlocks * 4;
+      if (shape.blocks % kBlocks == 0) {
+        copyElement(place, from, kBlocks * 4, thread == index);
+        continue;
+      }
+      for (int64_t i = 0; i < kBlocks; ++i)
+        copyElement(place + i * 4, from + i * 4, 4, (thread == index) & (block + i < shape.blocks));
+    }
+}
+
+void WeightScales::prefetch(const Global &scales, const Int &lane) const {
+  ifThen(lane * 128 < shape.blocks * 4, [&] {
+    for (size_t wave = 0; wave < firstRows.size(); ++wave)
+      for (int64_t row = 0; row < rowsPerWave; ++row)
+        prefetchLine(scales.at(getLine(wave, row), shape.blocks * 4) + lane * 128);
+  });
+}
+
+Values WeightScales::load(const Shared &scales, int64_t index) const {
   Values values;
-  for (const Global &line : lines)
-    values.push_back(hopper::load(line + block * 4, b->getF32Type(), 4, /*constant=*/true));
+  for (int64_t row = 0; row < static_cast<int64_t>(firstRows.size()) * rowsPerWave; ++row)
+    values.push_back(hopper::load(scales + (row * kBlocks + index) * 4, b->getF32Type(), 4));
   return values;
 }
 

@@ -14,25 +14,40 @@ public:
     int64_t columns;            // of a wave
   };
 
-  /// `scales` [matrices, ceil(weightRows / 128), blocks]; `firstRows`: of each wave in the matrix
-  /// `matrix` (no value: the only one).
-  WeightScales(Builder &b, const Global &scales, const Shape &shape, const Int &matrix,
-               llvm::ArrayRef<Int> firstRows);
+  /// `firstRows`: of each wave in the weight's matrix.
+  WeightScales(Builder &b, const Shape &shape, llvm::ArrayRef<Int> firstRows);
 
-  /// Of block `block`, one value a row of scales.
-  Values load(const Int &block) const;
+  /// Rows of scales that a wave of so many columns may touch, from the one of its first row on.
+  static int64_t countRows(int64_t columns);
+  /// In shared memory: [wave][row][block of K], where there are kBlocks of them.
+  static constexpr int64_t kBlocks = 4;
+  static int64_t getBytes(int64_t columns, int64_t waves) {
+    return waves * countRows(columns) * kBlocks * 4;
+  }
 
-  int64_t countGroups() const { return columns / group; }
+  /// Of kBlocks blocks from `block` on, of those there are, by a thread of some; `scales` are
+  /// [matrices, ceil(weightRows / 128), blocks], `matrix` (no value: the only one) is meant.
+  void bring(const Shared &to, const Global &scales, const Int &matrix, const Int &block,
+             const Int &thread) const;
+  /// Brings all into the second cache, by a warp.
+  void prefetch(const Global &scales, const Int &lane) const;
+  /// One value a row of scales: of the `index`-th of the blocks that were brought to `scales`.
+  Values load(const Shared &scales, int64_t index) const;
+
+  int64_t countGroups() const { return shape.columns / group; }
   /// Of the wave's `block`-th 8 columns.
   int64_t getGroup(int64_t block) const { return block * 8 / group; }
   /// What `load` gave for column group `g` of wave `wave`.
   Value get(mlir::ValueRange loaded, int64_t wave, int64_t g) const;
 
 private:
+  /// Row `row` of scales that wave `wave` touches, in the first matrix.
+  Int getLine(size_t wave, int64_t row) const;
+
   Builder *b;
-  int64_t columns, group, rowsPerWave;
-  llvm::SmallVector<Global> lines; // [wave][row]
-  llvm::SmallVector<Int> offsets;  // of each wave's first column in its row of scales
+  Shape shape;
+  int64_t group, rowsPerWave;
+  llvm::SmallVector<Int> firstRows, offsets; // of scales; of each wave's first column in its row
 };
 
 } // namespace moec::hopper
