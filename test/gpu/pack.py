@@ -106,6 +106,7 @@ def on_sm_80(name):
 
 PACKAGES = [
     *((name, [name], SMALL) for name in [*ROWS, *PRODUCTS, "attention", "expanded"]),
+    ("shared-k", ["shared_k"], ["--tokens", "17,129"]),
     # Results of many heads are large: at 17 tokens only those of 16.
     *((name, [name], ["--tokens", "1,3"]) for name in ("latent", "latent_fp8")),
     ("latent-17", ["latent", "latent_fp8"], ["--tokens", "17", "--filter", "heads_16"]),

@@ -96,6 +96,9 @@ private:
   }
 
   void consume(const Int &warpgroup);
+  bool canRest() const;
+  Values computeTile(const TilePlace &place, mlir::ValueRange positions);
+  Values passTile(mlir::ValueRange positions) const;
   /// One block of K; `sums` go on.
   struct Step {
     MbarrierRing::Position operand, scale;
@@ -158,7 +161,8 @@ void Kernel::start() {
   bool together = problem.isGathered();
   ifThen(getThread(b) == 0, [&] {
     operands.init(1 + (together ? RowGather::kThreads : 0), roles.getConsumerWarps());
-    scales.init(together ? RowGather::kThreads : kScaleThreads, roles.getConsumerWarps());
+    // All lanes read scales by themselves, and what overwrites them is not the copy engine.
+    scales.init(together ? RowGather::kThreads : kScaleThreads, 128 * tile.consumers);
     epilogue.init();
     if (tile.split > 1) {
       initBarrier(arrived, 1);
@@ -405,12 +409,49 @@ void Kernel::consume(const Int &warpgroup) {
   waitForLaunch();
   Values start = join({operands.getUserStart().getValues(), scales.getUserStart().getValues()});
   forTiles(start, [&](const TilePlace &place, mlir::ValueRange positions) {
-    Values last = multiplyAll(positions, getWeightScales(place));
-    Values sums(mlir::ValueRange(last).drop_front(4));
-    finishTile(place, sums);
-    return Values(mlir::ValueRange(last).take_front(4));
+    if (!canRest())
+      return computeTile(place, positions);
+    Int firstRow = place.row + (warpRow - (warp & 3) * 16);
+    return choose(
+        firstRow < place.limit, positions.getTypes(), [&] { return computeTile(place, positions); },
+        [&] { return passTile(positions); });
   });
   epilogue.finish(lane);
+}
+
+/// A warpgroup whose rows all lie behind the group's last one multiplies nothing: with a hundred
+/// rows a group, every second tile has few. Staged stores count a warp's tiles, clusters meet; with
+/// rows by the copy engine it was slower.
+bool Kernel::canRest() const {
+  return problem.isGathered() && tile.consumers > 1 && !tile.staged && tile.getCluster() == 1;
+}
+
+/// Both return the rings' positions behind the tile.
+Values Kernel::computeTile(const TilePlace &place, mlir::ValueRange positions) {
+  Values last = multiplyAll(positions, getWeightScales(place));
+  Values sums(mlir::ValueRange(last).drop_front(4));
+  finishTile(place, sums);
+  return Values(mlir::ValueRange(last).take_front(4));
+}
+
+Values Kernel::passTile(mlir::ValueRange positions) const {
+  Bool isFirst = lane == 0;
+  return forLoop(
+      Int(b, 0), numBlocks, Int(b, 1), positions, [&](Int block, mlir::ValueRange carried) {
+        auto operand = operands.getPosition(carried.take_front(2));
+        auto scale = scales.getPosition(carried.drop_front(2));
+        operands.waitFull(operand);
+        operands.release(operand, isFirst);
+        Bool isLast = (block + 1 == numBlocks) | ((block & (kScaleBlocks - 1)) == kScaleBlocks - 1);
+        ifThen(isLast, [&] {
+          scales.waitFull(scale);
+          scales.release(scale);
+        });
+        auto next = scales.advance(scale);
+        return join({operands.advance(operand).getValues(),
+                     Values{select(isLast, next.buffer, scale.buffer).value,
+                            select(isLast, next.parity, scale.parity).value}});
+      });
 }
 
 WeightScales Kernel::getWeightScales(const TilePlace &place) const {
@@ -482,7 +523,7 @@ void Kernel::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
       operands.release(step.operand, isFirst);
       if (isLastTurn) {
         syncWarp(b); // one lane says that all have read
-        scales.release(step.scale, isFirst);
+        scales.release(step.scale);
       }
     }
     Values promoted = promote(llvm::ArrayRef(factors).slice(2 * rowWave, 2), step.registers,

@@ -184,7 +184,7 @@ llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &siz
         if (size.groups && split > 1) // which groups there are only the device knows
           continue;
         // Each block of a cluster stores a part of the columns, and has whole boxes of scales of K.
-        if (columns % (split * size.columnMultiple) || (split > 1 && size.k % 512))
+        if (split > 1 && (columns % (split * size.columnMultiple) || size.k % 512))
           continue;
         if (isBeaten(rows, columns, size, workers))
           continue;

@@ -51,6 +51,8 @@ public:
   void waitFull(const Position &position) const;
   /// A user: is done with the buffer, where `condition` (one lane a warp).
   void release(const Position &position, const Bool &condition) const;
+  /// The same, by each of a warp's lanes.
+  void release(const Position &position) const { release(position, Int(*b, 0) == 0); }
 
 private:
   Builder *b;
