@@ -55,4 +55,38 @@ func.func @many(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
   } : tensor<?x8xf32>
   return %1 : tensor<?x8xf32>
 }
+
+// Attention: steps of up to 256 tokens share a kernel, longer prompts have another.
+// CHECK-LABEL: func.func @step
+// CHECK: kern.launch @[[ATTENTION:attention[a-z0-9_]*]](
+func.func @step(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
+    attributes {kern.bounds = #kern.bounds<tokens = 1, sequences = 1, output_rows = 1, context_length = 4096>} {
+  %0 = kern.group hero <attention> label "attention" {
+    %r = moe.add %x, %x : tensor<?x8xf32>
+    kern.yield %r : tensor<?x8xf32>
+  } : tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @short_prompt
+// CHECK: kern.launch @[[ATTENTION]](
+func.func @short_prompt(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
+    attributes {kern.bounds = #kern.bounds<tokens = 256, sequences = 1, output_rows = 1, context_length = 4096>} {
+  %0 = kern.group hero <attention> label "attention" {
+    %r = moe.add %x, %x : tensor<?x8xf32>
+    kern.yield %r : tensor<?x8xf32>
+  } : tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @long_prompt
+// CHECK: kern.launch @[[ATTENTION]]_2(
+func.func @long_prompt(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
+    attributes {kern.bounds = #kern.bounds<tokens = 257, sequences = 1, output_rows = 1, context_length = 4096>} {
+  %0 = kern.group hero <attention> label "attention" {
+    %r = moe.add %x, %x : tensor<?x8xf32>
+    kern.yield %r : tensor<?x8xf32>
+  } : tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
 }
