@@ -326,10 +326,8 @@ void Kernel::walkTogether() {
                      // A box of scales serves the next blocks too.
                      Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
                      ifThen(isFirst, [&] { bringScales(scale, place, gather, block, thread); });
-                     auto next = scales.advance(scale);
-                     return join({operands.advance(at).getValues(),
-                                  Values{select(isFirst, next.buffer, scale.buffer).value,
-                                         select(isFirst, next.parity, scale.parity).value}});
+                     auto next = scales.advanceIf(scale, isFirst);
+                     return join({operands.advance(at).getValues(), next.getValues()});
                    });
   });
 }
@@ -447,10 +445,8 @@ Values Kernel::passTile(mlir::ValueRange positions) const {
           scales.waitFull(scale);
           scales.release(scale);
         });
-        auto next = scales.advance(scale);
-        return join({operands.advance(operand).getValues(),
-                     Values{select(isLast, next.buffer, scale.buffer).value,
-                            select(isLast, next.parity, scale.parity).value}});
+        auto next = scales.advanceIf(scale, isLast);
+        return join({operands.advance(operand).getValues(), next.getValues()});
       });
 }
 

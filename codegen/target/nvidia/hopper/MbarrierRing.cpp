@@ -17,6 +17,13 @@ void MbarrierRing::init(int64_t fullArrivals, int64_t emptyArrivals) const {
   }
 }
 
+MbarrierRing::Position MbarrierRing::advanceIf(const Position &position,
+                                               const Bool &condition) const {
+  Position next = advance(position);
+  return {select(condition, next.buffer, position.buffer),
+          select(condition, next.parity, position.parity)};
+}
+
 MbarrierRing::Position MbarrierRing::advance(const Position &position) const {
   Bool isLast = position.buffer == last;
   return {select(isLast, Int(*b, 0), position.buffer + 1),

@@ -38,6 +38,8 @@ public:
     return {Int(*b, values[0]), Int(*b, values[1])};
   }
   Position advance(const Position &position) const;
+  /// Who walks a ring whose buffers serve several steps.
+  Position advanceIf(const Position &position, const Bool &condition) const;
 
   Shared getBuffer(const Position &position) const { return data + position.buffer * bytes; }
   Shared getFull(const Position &position) const { return full + position.buffer * 8; }
