@@ -163,7 +163,10 @@ private:
 
   void fillTable();
   std::array<Int, 2> addTokens(const Int &first, const Int &entry, const Int &before);
-  Values findStart() const;
+  Int countParts(const Int &cost) const;
+  Values planAlone(const Int &parts) const;
+  Values planEven(const Int &total) const;
+  Values findStart(const Int &begin) const;
   Entry getEntry(const Int &index) const;
   Int countBlocks(const Int &length) const { return ceilDiv(length, kBlockRows); }
   Int getCost(const Int &length) const { return countBlocks(length) + shape.overhead; }
@@ -187,11 +190,59 @@ SplitWork::SplitWork(KernelFrame &frame, const AttentionTokens &tokens, const Sp
   syncBlock(b);
   Values made = getElements(b, load(header, mlir::VectorType::get(2, b.getI32Type()), 8));
   entries = Int(b, made[0]);
-  Int total = Int(b, made[1]) * tokens.heads, blocks = getNumBlocks(b);
-  part = max((total + blocks - 1) / blocks, Int(b, shape.leastBlocks + shape.overhead));
-  begin = getBlock(b) * part;
-  end = min(begin + part, total);
-  start = findStart();
+  Int cost(b, made[1]), parts = countParts(cost);
+  Values plan = choose(
+      parts >= 2, mlir::ValueRange(Values(6, cost.value)).getTypes(),
+      [&] { return planAlone(parts); }, [&] { return planEven(cost * tokens.heads); });
+  part = Int(b, plan[0]);
+  begin = Int(b, plan[1]);
+  end = Int(b, plan[2]);
+  start.assign(plan.begin() + 3, plan.end());
+}
+
+/// Blocks of a part that add up soonest: more parts take less time each, but all of them are read
+/// by the last. About sqrt(blocks) / 2.
+static Int getBestPart(const Int &blocks) {
+  constexpr int64_t kMost = 16;
+  Int best(*blocks.b, 1);
+  for (int64_t size = 1; size < kMost; ++size)
+    best = best + toInt(blocks >= 4 * size * size + 1);
+  return best;
+}
+
+/// How many blocks of the launch each head of each entry gets for itself; all entries cost `cost`.
+/// Less than 2: too few for that.
+Int SplitWork::countParts(const Int &cost) const {
+  Int tiles = entries * tokens.heads, parts = getNumBlocks(b) / max(tiles, Int(b, 1));
+  Int blocks = cost / max(entries, Int(b, 1)) - shape.overhead, half = parts >> 1;
+  // Rather no two on one multiprocessor, where that does not make parts longer.
+  return select(half * getBestPart(blocks) >= blocks, half, parts);
+}
+
+/// This block has a part of one tile, all of a tile's parts are alike but the last. In the terms of
+/// even parts: of those that each tile would be cut into by its own parts' length.
+Values SplitWork::planAlone(const Int &parts) const {
+  Int tile = getBlock(b) / parts, first = tile * parts;
+  Int index = tile / tokens.heads;
+  Int blocks = countBlocks(getEntry(min(index, entries - 1)).length);
+  Int size = max(ceilDiv(blocks, parts), getBestPart(blocks));
+  Int before = first * size, ownBegin = getBlock(b) * size;
+  Int used = select(ownBegin >= before + blocks, entries, index);
+  return {size.value,
+          ownBegin.value,
+          min(ownBegin + size, before + blocks).value,
+          used.value,
+          (tile % tokens.heads).value,
+          before.value};
+}
+
+Values SplitWork::planEven(const Int &total) const {
+  Int blocks = getNumBlocks(b);
+  Int size = max((total + blocks - 1) / blocks, Int(b, shape.leastBlocks + shape.overhead));
+  Int ownBegin = getBlock(b) * size;
+  Values plan{size.value, ownBegin.value, min(ownBegin + size, total).value};
+  plan.append(findStart(ownBegin));
+  return plan;
 }
 
 void SplitWork::fillTable() {
@@ -242,7 +293,7 @@ SplitWork::Entry SplitWork::getEntry(const Int &index) const {
 }
 
 /// The tile that this block's part begins in; the next one when the part begins with its overhead.
-Values SplitWork::findStart() const {
+Values SplitWork::findStart(const Int &begin) const {
   Int zero(b, 0);
   Int begun(b, forLoop(zero, entries, Int(b, kLanes), {zero.value}, [&](Int first, ValueRange sum) {
               Int index = first + lane;

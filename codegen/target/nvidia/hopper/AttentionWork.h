@@ -4,8 +4,10 @@
 //
 // TileWork: tiles of at most `tokens` tokens between multiples of it, whole contexts, the longest
 // ones first, in alternating order, so that each block gets an even share of a causal triangle.
-// SplitWork: the tiles' contexts in a row are cut into as many even parts as there are blocks. A
-// part begins and ends inside of a context: partial sums meet in device memory (PartialSums).
+// SplitWork: where blocks are at least twice as many as tiles, each tile gets as many as the
+// others, and uses as many as add up soonest. Otherwise the tiles' contexts in a row are cut into
+// as many even parts as there are blocks: a part begins and ends inside of a context. Partial sums
+// meet in device memory (PartialSums).
 #pragma once
 
 #include "codegen/target/nvidia/hopper/KernelFrame.h"

@@ -72,6 +72,7 @@ private:
   using State = SoftmaxRows::State;
 
   void produce();
+  Int countOldBlocks(const AttentionItem &item) const;
   void bring(const AttentionItem &item, const Int &block, const Int &id, const Position &position);
   void consume();
   void finishTile(const AttentionItem &item, ValueRange sums, const State &state);
@@ -132,34 +133,47 @@ void Kernel::emit() {
     syncBlock(b);
     work = makeTileWork(tokens);
   }
-  waitDependencies(b);
   WarpRoles roles{
       .consumers = tile.consumers, .byWarp = true, .blocks = getLaunchShape(tile).minBlocks};
-  roles.split(b, [&] { produce(); }, [&](Int) { consume(); });
+  roles.split(
+      b, [&] { produce(); },
+      [&](Int) {
+        waitDependencies(b);
+        consume();
+      });
 }
 
 //===----------------------------------------------------------------------===//
 // The warp that brings keys and values
 //===----------------------------------------------------------------------===//
 
+/// Blocks whose rows are of earlier steps: where each sequence has one token, all but that token's.
+Int Kernel::countOldBlocks(const AttentionItem &item) const {
+  Bool isDecode = frame.getDim(1) == frame.getDim(2);
+  return select(isDecode, (item.length - 1) / kBlockRows, Int(b, 0));
+}
+
+/// What earlier steps have left is brought before the launch before has ended.
 void Kernel::produce() {
   Global table = frame.getSlot(problem.blockTable);
   int64_t blocksAPage = problem.page / kBlockRows;
   work->forEach(
       keys.getFillerStart().getValues(), [&](const AttentionItem &item, ValueRange carried) {
         // Sequences times pages may pass what 32 bits of bytes reach, not what they count.
-        Int first = item.sequence * pages;
+        Int first = item.sequence * pages, old = countOldBlocks(item);
         // The numbers of 32 pages at a time, one a lane.
         return forLoop(item.begin, item.end, Int(b, kLanes), carried, [&](Int part, ValueRange at) {
           Int last = min(part + kLanes, item.end), mine = min(part + lane, last - 1);
           Int id(b, load(table.at(first + mine / blocksAPage, 4), b.getI32Type(), 4));
           return forLoop(part, last, Int(b, 1), at, [&](Int block, ValueRange at) {
             Position position = keys.getPosition(at);
+            ifThen(block >= old, [&] { waitDependencies(b); });
             bring(item, block, shuffleFrom(id, block - part), position);
             return keys.advance(position).getValues();
           });
         });
       });
+  waitDependencies(b); // by every block, whatever it had to bring
 }
 
 void Kernel::bring(const AttentionItem &item, const Int &block, const Int &id,
