@@ -7,6 +7,7 @@
 #include "dialects/reference/Scope.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 
 #include <algorithm>
 #include <limits>
@@ -39,6 +40,7 @@ struct Facts {
   int64_t page = 0;  // rows of a cache page
   int64_t pages = 0; // of a sequence, when the block table's type says
   int64_t maxContext = std::numeric_limits<int32_t>::max();
+  int64_t rotations = std::numeric_limits<int32_t>::max(); // rows of the shortest table of them
 };
 
 /// One step: every integer input that the model can ask for.
@@ -60,6 +62,7 @@ private:
   void gatherSizes(Role role, mlir::Type type);
   Step drawStep();
   void drawSequences(Step &step);
+  llvm::Error checkPositions(const Step &step) const;
   void drawRouting(Step &step);
   int32_t drawExpert(int64_t pair, int64_t rank);
   Ints drawSampling(int64_t rows);
@@ -108,6 +111,9 @@ Role InputMaker::findRole(mlir::OpOperand &use) {
         return value == op.getIds() ? Role::TokenIds : Role::Plain;
       })
       .Case([&](moe::RopeOp op) {
+        if (mlir::Value table = op.getTable())
+          if (int64_t rows = moe::getShape(table.getType()).front(); rows >= 0)
+            facts.rotations = std::min(facts.rotations, rows);
         return value == op.getPositions() ? Role::Positions : Role::Plain;
       })
       .Case<moe::CacheAppendOp, moe::AttentionOp, moe::MlaAttentionOp, moe::LatentAttentionOp>(
@@ -192,6 +198,18 @@ void InputMaker::gatherFacts() {
     facts.maxContext = context.getInt();
   if (facts.pages)
     facts.maxContext = std::min(facts.maxContext, facts.pages * facts.page);
+}
+
+/// Positions that no table of rotations has, which a kernel would read behind its end.
+llvm::Error InputMaker::checkPositions(const Step &step) const {
+  int32_t last = *std::max_element(step.positions.data.begin(), step.positions.data.end());
+  if (last < facts.rotations)
+    return llvm::Error::success();
+  return llvm::createStringError(
+      llvm::formatv("a sequence has position {0}, a table of rotations {1} rows: divide the {2} "
+                    "tokens among more "
+                    "than {3} sequences, or give them fewer earlier tokens",
+                    last, facts.rotations, dims.tokens, dims.sequences));
 }
 
 //===----------------------------------------------------------------------===//
@@ -457,6 +475,8 @@ llvm::Expected<Values> InputMaker::make() {
   }
   dims.sequences = std::min(dims.sequences, dims.tokens);
   Step step = drawStep();
+  if (llvm::Error error = checkPositions(step))
+    return error;
   Values values;
   for (auto [role, argument] : llvm::zip(facts.roles, function.getArguments())) {
     int64_t rows = getRows(argument.getArgNumber(), role, argument.getType());

@@ -159,3 +159,21 @@ TEST_F(RandomTest, BadRequestsAreErrors) {
   EXPECT_EQ(error("g", {}), "an argument is of a type that cannot be interpreted");
   EXPECT_EQ(error("g", {0, 1, 1}), "tokens, sequences and output rows must be positive");
 }
+
+// A kernel would read behind the table's end, where there may be no memory.
+TEST_F(RandomTest, PositionsThatATableOfRotationsLacksAreAnError) {
+  parse(R"(
+    func.func @f(%x: tensor<9x8xf32>, %p: tensor<9xi32>, %t: tensor<6x4xf32>) -> tensor<9x8xf32> {
+      %0 = moe.rope %x, %p, %t {heads = 2 : i64, rope = #moe.rope<dim = 4, theta = 1.0e4, layout = half>}
+          : (tensor<9x8xf32>, tensor<9xi32>, tensor<6x4xf32>) -> tensor<9x8xf32>
+      return %0 : tensor<9x8xf32>
+    })");
+  auto function = module->lookupSymbol<mlir::FunctionOpInterface>("f");
+  auto error = [&](int64_t sequences, int64_t earlier) {
+    return llvm::toString(makeRandomInputs(function, {9, sequences, 1, earlier}, 1).takeError());
+  };
+  EXPECT_EQ(error(3, 3), "");
+  EXPECT_EQ(error(3, 4), "a sequence has position 6, a table of rotations 6 rows: divide the 9 "
+                         "tokens among more than 3 sequences, or give them fewer earlier tokens");
+  EXPECT_EQ(error(1, 0).substr(0, 24), "a sequence has position ");
+}
