@@ -211,7 +211,8 @@ void Kernel::emit() {
     initBarrier(barrier, 1);
     fenceBarrierInit(b);
   });
-  if (!early) // otherwise they would queue behind the weights
+  syncWarp(b); // the instruction is one of the warp, what follows one of the thread
+  if (!early)  // otherwise they would queue behind the weights
     bring();
   Values sums = runTurns();
   keepSums(sums);
