@@ -1,7 +1,7 @@
 """The kernels that are timed on a GPU: their text, their sizes, and what others need for the same work.
 
-A group is {"name", "kernels": MLIR text, "tokens", "sequences", "earlier", "peer": {case: microseconds}}; each becomes one
-package of pack-kernels. Peers' figures are medians measured on an NVIDIA H100 80GB HBM3 with the method of moec-kernel-test
+A group is {"name", "kernels": MLIR text, "tokens", "sequences", "earlier", "peer": {case: microseconds}, "options"}; each becomes one
+package of pack-kernels, with these further `options`. Names begin as lines.py expects. Peers' figures are medians measured on an NVIDIA H100 80GB HBM3 with the method of moec-kernel-test
 (calls over inputs that no cache holds together), on another day: ratios to them are good to a few percent. peers.json has those of FP8
 products, with what cuBLASLt needed beside them.
 """
@@ -102,6 +102,15 @@ def swiglu_quantize(columns):
     return kernel(f"swiglu_quantize_{columns}", "pointwise", [(x, 1, 2 * columns)], [(y, 1, columns)], body)
 
 
+def gate(experts, groups, top_groups, top_k):
+    """A router's choice, of logits that are there."""
+    x, bias, ids, weights = f"tensor<?x{experts}xf32>", f"tensor<{experts}xf32>", f"tensor<?x{top_k}xi32>", f"tensor<?x{top_k}xf32>"
+    body = (f"  %i, %s = moe.gate %0, %1 {{top_k = {top_k} : i64, scoring = #moe<scoring sigmoid>, groups = {groups} : i64, "
+            f"top_groups = {top_groups} : i64, normalize = true, scale = 2.5}} : ({x}, {bias}) -> ({ids}, {weights})\n"
+            f"  kern.yield %i, %s : {ids}, {weights}")
+    return kernel(f"gate_{experts}_top{top_k}", "routing", [(x, 1, experts), (bias, None, 0)], [(ids, 1, top_k), (weights, 1, top_k)], body)
+
+
 FP8_SHAPES = [(2112, 7168), (4096, 7168), (7168, 2048), (7168, 16384), (24576, 1536), (32768, 512)]
 MASKED = {  # (experts, rows of each, n): DeepGEMM's masked product, contiguous where that is faster
     (8, 1, 4096): 85.6, (8, 1, 7168): 46.4, (32, 1, 4096): 331.1, (32, 1, 7168): 177.5, (8, 16, 4096): 85.1,
@@ -110,20 +119,24 @@ MASKED = {  # (experts, rows of each, n): DeepGEMM's masked product, contiguous 
     (32, 128, 7168): 190.8, (8, 256, 4096): 112.4, (8, 256, 7168): 64.0, (32, 256, 4096): 436.5, (32, 256, 7168): 241.2,
     (8, 1024, 4096): 372.7, (8, 1024, 7168): 198.9, (8, 4096, 4096): 1604.0, (8, 4096, 7168): 816.4,
     (4, 8192, 4096): 1580.0, (4, 8192, 7168): 798.6}
-FLASHMLA = {  # (batch, context, heads), one token a sequence: kernel and combination
-    (128, 4096, 128): 246.1, (32, 4096, 128): 83.0, (1, 4096, 128): 20.8, (128, 8192, 128): 518.2, (32, 8192, 128): 138.3,
-    (1, 8192, 128): 27.1, (128, 32768, 128): 1890.8, (32, 32768, 128): 520.8, (1, 32768, 128): 46.7, (128, 4096, 16): 208.3,
-    (32, 4096, 16): 60.5, (1, 4096, 16): 22.5, (128, 8192, 16): 409.2, (32, 8192, 16): 110.1, (1, 8192, 16): 25.2,
-    (128, 32768, 16): 1611.3, (32, 32768, 16): 409.5, (1, 32768, 16): 46.0}
+FLASHMLA = {  # tokens of a sequence: {(batch, context): microseconds with 128 and with 16 heads}, kernel and combination
+    1: {(128, 4096): (246.1, 208.3), (32, 4096): (83.0, 60.5), (1, 4096): (20.8, 22.5), (128, 8192): (518.2, 409.2),
+        (32, 8192): (138.3, 110.1), (1, 8192): (27.1, 25.2), (128, 32768): (1890.8, 1611.3), (32, 32768): (520.8, 409.5),
+        (1, 32768): (46.7, 46.0)},
+    2: {(128, 4096): (442.3, 209.2), (32, 4096): (121.2, 62.0), (1, 4096): (21.9, 23.6), (128, 8192): (838.4, 408.9),
+        (32, 8192): (244.5, 112.4), (1, 8192): (27.2, 25.6), (128, 32768): (3775.4, 1664.5), (32, 32768): (891.6, 415.6),
+        (1, 32768): (60.2, 47.4)}}
 TRITON_NORM = {1: 2.52, 16: 3.06, 64: 3.86, 128: 4.78, 1024: 20.62, 4096: 71.29, 16384: 273.94}
 TRITON_SWIGLU = {2048: {1: 1.41, 64: 1.70, 128: 2.44, 1024: 5.59, 4096: 16.06, 16384: 56.41},
-                 18432: {1: 1.45, 64: 4.06, 128: 6.05, 1024: 33.59, 4096: 128.28}}
+                 18432: {1: 1.45, 64: 4.06, 128: 6.05, 1024: 33.59, 4096: 128.28, 16384: 507.35}}
+TRITON_ROUTER = {1: 3.99, 64: 4.10, 128: 4.15, 4096: 13.90, 16384: 46.11}
 BF16_SHAPES = [(129280, 7168, "f32"), (256, 7168, "f32"), (4608, 3584, "bf16"), (3584, 3584, "bf16"),
                (37888, 3584, "bf16"), (3584, 18944, "bf16"), (6144, 4096, "bf16"), (28672, 4096, "bf16"), (4096, 14336, "bf16")]
 
 
-def group(name, text, tokens, peer=None, sequences=1, earlier=0):
-    return {"name": name, "kernels": text, "tokens": tokens, "peer": peer or {}, "sequences": sequences, "earlier": earlier}
+def group(name, text, tokens, peer=None, sequences=1, earlier=0, options=()):
+    return {"name": name, "kernels": text, "tokens": tokens, "peer": peer or {}, "sequences": sequences, "earlier": earlier,
+            "options": list(options)}
 
 
 def fp8_groups():
@@ -135,17 +148,18 @@ def fp8_groups():
 def grouped_groups():
     peer = {f"grouped_{experts}_top{experts}_{n}x{7168 if n == 4096 else 2048} {rows}": us
             for (experts, rows, n), us in MASKED.items()}
-    for experts, name, tokens in ((8, "grouped-8", [1, 16, 64, 128, 256]), (32, "grouped-32", [1, 16, 64, 128, 256]),
-                                  (8, "grouped-8-many", [1024, 4096]), (4, "grouped-4-many", [8192])):
+    for experts, name, tokens in ((8, "grouped-few-8", [1, 16, 64, 128, 256]), (32, "grouped-few-32", [1, 16, 64, 128, 256]),
+                                  (8, "grouped-many-8", [1024, 4096]), (4, "grouped-many-4", [8192])):
         text = grouped_linear(experts, experts, 4096, 7168) + grouped_linear(experts, experts, 7168, 2048)
         yield group(name, text, tokens, peer)
 
 
 def attention_groups():
-    for context in (4096, 8192, 32768):
-        for batch in (1, 32, 128):
-            peer = {f"mla_{heads}_heads {batch}": FLASHMLA[batch, context, heads] for heads in (16, 128)}
-            yield group(f"mla-{batch}x{context}", latent_attention(16) + latent_attention(128), [batch], peer, batch, context - 1)
+    for each, times in FLASHMLA.items():
+        for (batch, context), (many, few) in times.items():
+            peer = {f"mla_128_heads {each * batch}": many, f"mla_16_heads {each * batch}": few}
+            yield group(f"mla-{batch}x{context}-{each}", latent_attention(16) + latent_attention(128), [each * batch], peer, batch,
+                        context - each)
     for context in (4096, 32768):
         for batch in (1, 32):
             yield group(f"gqa-{batch}x{context}", attention(32, 8, 128) + attention(28, 4, 128), [batch], {}, batch, context - 1)
@@ -153,11 +167,14 @@ def attention_groups():
 
 
 def row_groups():
-    yield group("add-norm-quantize", add_norm_quantize(7168), list(TRITON_NORM),
+    yield group("rows-add-norm-quantize", add_norm_quantize(7168), list(TRITON_NORM),
                 {f"add_norm_quantize_7168 {m}": us for m, us in TRITON_NORM.items()})
     for columns, peers in TRITON_SWIGLU.items():
-        yield group(f"swiglu-quantize-{columns}", swiglu_quantize(columns), list(peers),
+        yield group(f"rows-swiglu-quantize-{columns}", swiglu_quantize(columns), list(peers),
                     {f"swiglu_quantize_{columns} {m}": us for m, us in peers.items()})
+    # Logits of a fill are often equal, which costs as much: the choice itself is tested elsewhere.
+    yield group("rows-router", gate(256, 8, 4, 8), list(TRITON_ROUTER),
+                {f"gate_256_top8 {m}": us for m, us in TRITON_ROUTER.items()}, options=["--fill-choices"])
 
 
 def bf16_groups():

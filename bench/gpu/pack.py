@@ -23,7 +23,7 @@ def pack(options, group):
     with open(text, "w") as file:
         file.write(group["kernels"])
     command = [os.path.join(options.build, "bin", "pack-kernels"), options.target, folder, text, "--against",
-               options.against, "--tokens", ",".join(map(str, group["tokens"])), "--sequences", str(group["sequences"])]
+               options.against, "--tokens", ",".join(map(str, group["tokens"])), "--sequences", str(group["sequences"]), *group["options"]]
     if group["earlier"]:
         command += ["--earlier-tokens", str(group["earlier"])]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -50,7 +50,7 @@ def main():
             why = pack(options, group)
             print(f"{group['name']}: {why or 'compiled'}", flush=True)
             packed[group["name"]] = {"peer": group["peer"], "missing": why}
-    for name in ("run.py", "ceilings.py", "peers.py", "peers.json", "plots.py", "svg.py"):
+    for name in ("run.py", "ceilings.py", "peers.py", "peers.json", "lines.py", "plots.py", "svg.py"):
         shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), options.folder)
     with open(path, "w") as file:
         json.dump(packed, file, indent=1)

@@ -4,7 +4,7 @@
 run.py FOLDER [--program moec-kernel-test] [--only WORD] [--json FILE] [--plots FOLDER] [--minutes 8] [--no-ceilings]
 run.py --from FILE [--plots FOLDER]      the table and the plots of an earlier run's --json
 
-A case is checked before it is timed. Bound: bytes at the read bandwidth measured in the same run, or flops at the chip's
+A case is checked before it is timed; last come the means of lines.py. Bound: bytes at the read bandwidth measured in the same run, or flops at the chip's
 peak. `peer` is the other's time over ours: above 1 we are faster. Ceilings of the same run (ceilings.py, where there is torch)
 bring peers that were measured on another day to this run's pace.
 """
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import lines
 import peers
 import plots
 
@@ -97,8 +98,11 @@ def print_table(rows, ceilings):
         print_row(row, peer)
         if peer and "microseconds" in row:
             ratios.append(peer / row["microseconds"])
-        seen.append(row)
+        seen.append({**row, "ratio": peer / row["microseconds"] if peer and "microseconds" in row else None})
     close_group()
+    print(f"  {'against the peers':<46} {'n':>3} {'mean':>6} {'least':>6}  is at  (mean to have / wanted)")
+    for line in lines.describe(seen):
+        print(line)
     passed = sum(row["pass"] for row in seen)
     print(f"{passed} of {len(seen)} cases pass")
     return seen

@@ -30,7 +30,7 @@ struct Options {
   std::string target, folder, against, filter;
   std::vector<int64_t> tokens = {1, 3, 17};
   bool candidates = false, dropSchedules = false;
-  bool crowded = false;
+  bool crowded = false, fillChoices = false;
   int64_t sequences = 3;
   std::vector<int64_t> earlierTokens = {-1};
   std::vector<std::string> files, skip;
@@ -228,7 +228,8 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
   std::array<int64_t, 5> sizes{1, tokens, sequences, 1, 1};
   auto parsed = parseModule(text, *this->context);
   bool onDevice =
-      !options.against.empty() && !choosesByFloats(*parsed->getOps<kern::KernelOp>().begin());
+      !options.against.empty() &&
+      (options.fillChoices || !choosesByFloats(*parsed->getOps<kern::KernelOp>().begin()));
   PackageLaunch reference;
   if (onDevice)
     reference = addLaunch(references, schedule(dropSchedule(text, *this->context), options.against,
@@ -312,6 +313,9 @@ int main(int argc, char **argv) {
   app.add_option("--skip", options.skip, "not the kernels of these names")
       ->delimiter(',')
       ->allow_extra_args(false);
+  app.add_flag("--fill-choices", options.fillChoices,
+               "with --against: values that a kernel chooses by are filled, too, and often equal; "
+               "for times");
   app.add_flag("--candidates", options.candidates,
                "a case for every schedule that the target considers");
   app.add_option("--against", options.against,
