@@ -37,7 +37,7 @@ Value moec::codegen::approximateDivide(ImplicitLocOpBuilder &b, Value x, Value y
 }
 
 Value moec::codegen::approximateInverseSqrt(ImplicitLocOpBuilder &b, Value x) {
-  return approximateDivide(b, constantLike(b, x, 1), math::SqrtOp::create(b, x, kApproximate));
+  return math::RsqrtOp::create(b, x, kApproximate);
 }
 
 Value moec::codegen::divideExactly(ImplicitLocOpBuilder &b, Value x, Value y, Value inverse) {
@@ -46,8 +46,19 @@ Value moec::codegen::divideExactly(ImplicitLocOpBuilder &b, Value x, Value y, Va
   return math::FmaOp::create(b, remainder, inverse, quotient);
 }
 
-Value moec::codegen::approximateSilu(ImplicitLocOpBuilder &b, Value x) {
-  Value decay = approximateExp(b, arith::NegFOp::create(b, x));
+Value moec::codegen::invertExactly(ImplicitLocOpBuilder &b, Value y) {
+  Value one = constantLike(b, y, 1), guess = approximateDivide(b, one, y);
+  Value error = math::FmaOp::create(b, arith::NegFOp::create(b, y), guess, one);
+  return math::FmaOp::create(b, error, guess, guess);
+}
+
+Value moec::codegen::approximateSilu(ImplicitLocOpBuilder &b, Value x, bool isRounded) {
+  Value decay;
+  if (isRounded) // an error of |x| 2^-24 is nothing to what rounding makes
+    decay = math::Exp2Op::create(b, arith::MulFOp::create(b, x, constantLike(b, x, -0x1.715476p+0)),
+                                 kApproximate);
+  else
+    decay = approximateExp(b, arith::NegFOp::create(b, x));
   Value divisor = arith::AddFOp::create(b, constantLike(b, x, 1), decay);
   return approximateDivide(b, x, divisor);
 }

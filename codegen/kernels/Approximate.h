@@ -22,7 +22,12 @@ mlir::Value approximateInverseSqrt(mlir::ImplicitLocOpBuilder &b, mlir::Value x)
 mlir::Value divideExactly(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y,
                           mlir::Value inverse);
 
-/// x / (1 + e^-x).
-mlir::Value approximateSilu(mlir::ImplicitLocOpBuilder &b, mlir::Value x);
+/// 1 / y rounded to nearest, from an approximation within a unit of the last place: y and 1 / y are
+/// away from the ends of the range.
+mlir::Value invertExactly(mlir::ImplicitLocOpBuilder &b, mlir::Value y);
+
+/// x / (1 + e^-x). `isRounded`: the product with it is rounded to bf16 or less, so that an error of
+/// 2^-20 of it is nothing.
+mlir::Value approximateSilu(mlir::ImplicitLocOpBuilder &b, mlir::Value x, bool isRounded);
 
 } // namespace moec::codegen

@@ -1,20 +1,24 @@
 // Rows stay in registers: the machine code of a sum, a norm and a quantization has one barrier and no row in shared memory, of a gate and of
-// SwiGLU none; each kernel waits for the launch before it, and lets the next begin.
+// SwiGLU none; each kernel waits for the launch before it, and lets the next begin. A block has one tile. bf16 is rounded two values at a time, what may
+// be approximate is so, and no quotient has a slow path.
 // RUN: pack-kernels sm_90a %t --tokens 1 %s
 // RUN: FileCheck %s < %t/kernels.ptx
 // RUN: pack-kernels sm_80 %t.80 --tokens 1 %s
 // RUN: FileCheck %s --check-prefix=SM80 < %t.80/kernels.ptx
 // SM80-NOT: griddepcontrol
 
-// One barrier in the sum, one between tiles.
+// CHECK-NOT: {{nctaid|div\.|rcp\.rn|cvt\.rn\.bf16\.f32|sqrt\.rn}}
 // CHECK-LABEL: .entry k0(
 // CHECK: griddepcontrol.launch_dependents;
 // CHECK: griddepcontrol.wait;
 // CHECK: ld.global.nc.v4.b32
-// CHECK-COUNT-2: bar.sync
-// CHECK-NOT: bar.sync
+// CHECK: cvt.rn.bf16x2.f32
+// CHECK-COUNT-1: bar.sync
+// CHECK-NOT: {{bar\.sync|nctaid|div\.|rcp\.rn|cvt\.rn\.bf16\.f32|sqrt\.rn}}
+// CHECK: rsqrt.approx.ftz.f32
+// CHECK-NOT: {{bar\.sync|div\.|rcp\.rn|cvt\.rn\.bf16\.f32}}
 // CHECK: cvt.rn.satfinite.e4m3x2.f32
-// CHECK-NOT: bar.sync
+// CHECK-NOT: {{bar\.sync|div\.|rcp\.rn|cvt\.rn\.bf16\.f32}}
 !x = tensor<?x3584xbf16>
 !codes = !moe.qtensor<?x3584xf8E4M3FN, block = [1, 128], scale = f32>
 kern.kernel @add_norm_quantize(%x: !x, %y: !x, %w: tensor<3584xbf16>) -> (!x, !codes)
@@ -26,9 +30,11 @@ kern.kernel @add_norm_quantize(%x: !x, %y: !x, %w: tensor<3584xbf16>) -> (!x, !c
 }
 
 // CHECK-LABEL: .entry k1(
-// CHECK-NOT: bar.sync
-// CHECK: ex2.approx
-// CHECK-NOT: bar.sync
+// CHECK-NOT: {{bar\.sync|div\.|rcp\.rn|cvt\.rn\.bf16\.f32}}
+// CHECK: ex2.approx.ftz.f32
+// CHECK: rcp.approx.ftz.f32
+// CHECK: cvt.rn.bf16x2.f32
+// CHECK-NOT: {{bar\.sync|div\.|rcp\.rn|cvt\.rn\.bf16\.f32}}
 kern.kernel @swiglu_quantize(%x: tensor<?x7168xbf16>) -> !codes
     attributes {hero = #kern.hero<pointwise>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 7168, 3584>} {
   %g = moe.slice %x {offset = 0} : (tensor<?x7168xbf16>) -> !x

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -158,9 +159,10 @@ void RegisterProgram::compute(Operation *op) {
       })
       .Case([&](moe::SwigluOp swiglu) {
         Row values;
+        bool isRounded = !getElementTypeOrSelf(swiglu.getType()).isF32();
         for (auto [gate, up] :
              llvm::zip_equal(Row(get(swiglu.getGate())), Row(get(swiglu.getUp()))))
-          values.push_back(arith::MulFOp::create(b, approximateSilu(b, gate), up));
+          values.push_back(arith::MulFOp::create(b, approximateSilu(b, gate, isRounded), up));
         set(swiglu.getResult(), std::move(values));
       })
       .Case<moe::DequantizeOp, moe::EmbeddingOp, moe::GatherRowsOp>(
@@ -229,9 +231,9 @@ void RegisterProgram::computeQuantize(moe::QuantizeOp op) {
                                                   arith::FastMathFlags::reassoc);
       largest = reduceNeighbours(b, team, neighbours, largest, Reduction::Maximum);
       largest = arith::MaximumFOp::create(b, largest, constantFloat(b, 1e-4));
-      Value scale = arith::DivFOp::create(b, largest, constantFloat(b, 448));
+      Value scale = divideExactly(b, largest, constantFloat(b, 448), constantFloat(b, 1.0f / 448));
       scale = result.roundScale(b, scale);
-      Value inverse = arith::DivFOp::create(b, constantFloat(b, 1), scale);
+      Value inverse = invertExactly(b, scale);
       codes.push_back(
           divideExactly(b, values, splat(b, scale, layout.lanes), splat(b, inverse, layout.lanes)));
       scales.push_back(scale);

@@ -14,26 +14,13 @@ using namespace moec::codegen;
 using llvm::createStringError;
 using llvm::Expected;
 
-/// Address space of device memory, and that of the dispatch packet.
-static constexpr unsigned kGlobalSpace = 1, kConstantSpace = 4;
+/// Address space of device memory.
+static constexpr unsigned kGlobalSpace = 1;
 /// Version 5: ROCm 6 and later load it.
 static constexpr unsigned kCodeObjectVersion = 500;
 
 static Value readBlockIndex(ImplicitLocOpBuilder &b) {
   return callIntrinsic(b, "llvm.amdgcn.workgroup.id.x");
-}
-
-/// Blocks of the launch: its dispatch packet has the threads, u32 at byte 12 (grid_size_x). So no
-/// hidden arguments are needed.
-static Value readGridSize(ImplicitLocOpBuilder &b, unsigned threads) {
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext(), kConstantSpace);
-  Value packet = LLVM::CallIntrinsicOp::create(
-                     b, pointer, b.getStringAttr("llvm.amdgcn.dispatch.ptr"), ValueRange{})
-                     .getResult(0);
-  Value place = LLVM::GEPOp::create(b, pointer, b.getI8Type(), packet, ArrayRef<LLVM::GEPArg>{12});
-  Value all = LLVM::LoadOp::create(b, b.getI32Type(), place, /*alignment=*/4);
-  Value each = LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(threads));
-  return LLVM::UDivOp::create(b, all, each);
 }
 
 /// Entry points around the lowered tile functions.
@@ -42,9 +29,7 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const AmdTarget &target) {
     return createStringError("the tile functions cannot be lowered to LLVM");
   for (const GpuKernel &kernel : tiles.kernels) {
     unsigned threads = kernel.launch.threads;
-    auto gridSize = [&](ImplicitLocOpBuilder &b) { return readGridSize(b, threads); };
-    KernelIntrinsics intrinsics{readBlockIndex,   gridSize, LLVM::CConv::AMDGPU_KERNEL,
-                                emitGroupBarrier, {},       {}};
+    KernelIntrinsics intrinsics{readBlockIndex, LLVM::CConv::AMDGPU_KERNEL, {}, {}};
     intrinsics.bufferSpace = kGlobalSpace;
     intrinsics.hasSizedMemory = true;
     LLVM::LLVMFuncOp function =

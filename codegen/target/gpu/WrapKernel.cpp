@@ -130,9 +130,7 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
   markInputs(kernel.kernel, slots, w.function, [](unsigned slot) { return slot; });
 
   Block *entry = w.function.addEntryBlock(w.b);
-  Block *header = w.function.addBlock(), *body = w.function.addBlock(),
-        *exit = w.function.addBlock();
-  Value index = header->addArgument(w.b.getI64Type(), w.b.getLoc());
+  Block *body = w.function.addBlock(), *exit = w.function.addBlock();
 
   w.b.setInsertionPointToStart(entry);
   if (kernel.launch.earlyLaunch)
@@ -141,7 +139,7 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
   for (auto [i, slot] : llvm::enumerate(slots))
     w.pushSlot(slot, w.getAddress(i));
   w.operands.append(w.dims);
-  unsigned tileOperand = w.operands.size();
+  Value index = w.extend(intrinsics.blockIndex(w.b));
   w.operands.push_back(index);
   LLVM::GlobalOp global =
       intrinsics.hasSizedMemory
@@ -149,23 +147,16 @@ LLVM::LLVMFuncOp moec::codegen::wrapKernel(const GpuKernel &kernel, kern::GridAt
           : getWorkspace(module, kernel.workspaceSpace);
   w.pushMemRef(MemRefType::get({ShapedType::kDynamic}, w.b.getI8Type()),
                LLVM::AddressOfOp::create(w.b, global), w.constant(0));
-  Value tiles = w.countTiles(grid), step = w.extend(intrinsics.gridSize(w.b));
-  Value first = w.extend(intrinsics.blockIndex(w.b));
+  Value tiles = w.countTiles(grid);
   // Every block waits, with or without a tile: a launch that ends has then seen the end of all
   // before it, and who waits for it need not look further back.
   if (kernel.launch.earlyLaunch)
     intrinsics.waitForEarlier(w.b);
-  LLVM::BrOp::create(w.b, first, header);
-
-  w.b.setInsertionPointToStart(header);
   Value more = LLVM::ICmpOp::create(w.b, LLVM::ICmpPredicate::ult, index, tiles);
   LLVM::CondBrOp::create(w.b, more, body, exit);
   w.b.setInsertionPointToStart(body);
-  w.operands[tileOperand] = index;
   LLVM::CallOp::create(w.b, tile, w.operands);
-  if (kernel.launch.sharedBytes)
-    intrinsics.barrier(w.b); // the next tile uses the same workspace
-  LLVM::BrOp::create(w.b, LLVM::AddOp::create(w.b, index, step).getResult(), header);
+  LLVM::BrOp::create(w.b, exit);
   w.b.setInsertionPointToStart(exit);
   LLVM::ReturnOp::create(w.b, ValueRange{});
   return w.function;

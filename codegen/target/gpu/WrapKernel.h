@@ -1,5 +1,5 @@
 // The entry point of a GPU kernel around its lowered tile function: one address a buffer, the
-// address of the dims; blocks loop over tiles (docs/contracts.md).
+// address of the dims; a block a tile (docs/contracts.md).
 #pragma once
 
 #include "codegen/target/gpu/GpuTarget.h"
@@ -11,10 +11,8 @@ namespace moec::codegen {
 /// What a kind of GPU says to the wrapper.
 struct KernelIntrinsics {
   using Read = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &)>;
-  Read blockIndex, gridSize; // i32; blocks
+  Read blockIndex; // i32
   mlir::LLVM::CConv convention;
-  /// Emits the block's barrier.
-  llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> barrier;
   /// Emits what lets the next launch begin, and the wait for the launches before; for kernels that
   /// may begin early.
   llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> letNextBegin, waitForEarlier;

@@ -24,10 +24,11 @@ template <const char *text> static void emitGridControl(ImplicitLocOpBuilder &b)
 static constexpr char kLaunchDependents[] = "griddepcontrol.launch_dependents;";
 static constexpr char kWait[] = "griddepcontrol.wait;";
 
-static bool isProduct(kern::KernelOp kernel) {
+/// Whether threads keep many sums.
+static bool hasSums(kern::KernelOp kernel) {
   kern::Hero hero = kernel.getHero();
   return hero == kern::Hero::Matmul || hero == kern::Hero::GroupedMatmul ||
-         hero == kern::Hero::HeadMatmul;
+         hero == kern::Hero::HeadMatmul || hero == kern::Hero::Attention;
 }
 
 /// Entry points around the lowered tile functions.
@@ -35,13 +36,8 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
   if (failed(lowerToNvptx(*tiles.module, target.getChip())))
     return createStringError("the tile functions cannot be lowered to LLVM");
   auto blockIndex = [](auto &b) { return callIntrinsic(b, "llvm.nvvm.read.ptx.sreg.ctaid.x"); };
-  auto gridSize = [](auto &b) { return callIntrinsic(b, "llvm.nvvm.read.ptx.sreg.nctaid.x"); };
-  KernelIntrinsics intrinsics{blockIndex,
-                              gridSize,
-                              LLVM::CConv::PTX_Kernel,
-                              emitBlockBarrier,
-                              emitGridControl<kLaunchDependents>,
-                              emitGridControl<kWait>};
+  KernelIntrinsics intrinsics{blockIndex, LLVM::CConv::PTX_Kernel,
+                              emitGridControl<kLaunchDependents>, emitGridControl<kWait>};
   for (const GpuKernel &kernel : tiles.kernels) {
     if (kernel.isWhole)
       continue;
@@ -51,7 +47,7 @@ static llvm::Error lowerTiles(GpuTiles &tiles, const NvidiaTarget &target) {
     SmallVector<Attribute> limits{
         b.getStrArrayAttr({"nvvm.maxntid", std::to_string(kernel.launch.threads)})};
     // Otherwise ptxas spills sums to make room for more blocks.
-    if (isProduct(kernel.kernel))
+    if (hasSums(kernel.kernel))
       limits.push_back(b.getStrArrayAttr({"nvvm.minctasm", "1"}));
     function.setPassthroughAttr(b.getArrayAttr(limits));
   }

@@ -20,6 +20,13 @@ void populateGpuOpsPatterns(mlir::RewritePatternSet &patterns);
 /// from sm_89 on have. As populateExpandFloatsPatterns, but that all NaNs become 0x7f.
 void populateFp8Patterns(mlir::RewritePatternSet &patterns);
 
+/// arith.extf and arith.truncf between bf16 and f32 of vectors of pairs.
+void populateBf16Patterns(mlir::RewritePatternSet &patterns);
+
+/// Quotients, powers of two and inverse square roots of f32 that may be approximate (`afn`): one
+/// instruction of the chip each, and a product for a quotient. What is denormal is zero.
+void populateApproximatePatterns(mlir::RewritePatternSet &patterns);
+
 /// The barrier of a block.
 void emitBlockBarrier(mlir::ImplicitLocOpBuilder &b);
 

@@ -28,6 +28,8 @@ struct ExpandForChip : PassWrapper<ExpandForChip, OperationPass<ModuleOp>> {
       populateFp8Patterns(patterns);
     else
       populateExpandFloatsPatterns(patterns);
+    populateBf16Patterns(patterns);
+    populateApproximatePatterns(patterns);
     populateExpandMathPatterns(patterns);
     populateGpuOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
