@@ -29,6 +29,7 @@ private:
   };
   Values multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales);
   Values multiplyBlocks(int64_t count, mlir::ValueRange carried, const WeightScales &weightScales);
+  bool isBufferKnown() const;
   void multiplyBlock(Step &step, int64_t turn, bool isLastTurn, const WeightScales &weightScales);
   void finishTile(const TilePlace &place, mlir::ValueRange sums);
   Values addParts(mlir::ValueRange sums) const;
@@ -128,6 +129,12 @@ Values Consumer::multiplyBlocks(int64_t count, mlir::ValueRange carried,
   return join({step.operand.getValues(), step.scale.getValues(), step.sums});
 }
 
+/// Whether each turn of the loop, or of its unrolled form, has a buffer of its own: all their
+/// addresses would be kept in registers.
+bool Consumer::isBufferKnown() const {
+  return kScaleBlocks % tile.stages == 0 || parts.blocks < 2 * kScaleBlocks;
+}
+
 void Consumer::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
                              const WeightScales &weightScales) {
   if (turn == 0)
@@ -161,24 +168,18 @@ void Consumer::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
     bool isLast = wave + 1 == tile.getWaves();
     if (isLast) {
       operands.release(step.operand, isFirst);
-      if (isLastTurn) {
-        syncWarp(b); // one lane says that all have read
+      if (isLastTurn)
         scales.release(step.scale);
-      }
     }
     Values promoted = promote(llvm::ArrayRef(factors).slice(2 * rowWave, 2), step.registers,
                               mlir::ValueRange(step.sums).slice(wave * perWave, perWave),
                               columnWave, loaded, weightScales);
     // Otherwise the compiler may move them behind the next product, whose registers they read.
-    if (!isLast || !isLastTurn)
-      promoted = anchor(b, promoted);
-    llvm::append_range(sums, promoted);
+    llvm::append_range(sums, anchor(b, promoted));
   }
   step.sums = sums;
   step.operand = operands.advance(step.operand);
-  // With four, each turn has a buffer of its own, and all their addresses would be kept in
-  // registers.
-  if (tile.stages == kScaleBlocks && tile.getWaves() > 1)
+  if (isBufferKnown() && tile.getWaves() > 1)
     step.operand.buffer = pin(step.operand.buffer);
   if (isLastTurn)
     step.scale = scales.advance(step.scale);

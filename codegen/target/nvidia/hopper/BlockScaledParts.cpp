@@ -8,8 +8,10 @@ using namespace moec::hopper;
 BlockScaledParts::BlockScaledParts(KernelFrame &frame, const BlockScaledProblem &problem,
                                    const MatmulTile &tile, const EpilogueSpec &spec)
     : frame(frame), b(frame.b), problem(problem), tile(tile),
-      roles{
-          .consumers = tile.consumers, .manyProducers = true, .producesMuch = problem.isGathered()},
+      roles{.consumers = tile.consumers,
+            .manyProducers = true,
+            .blocks = tile.getResidentBlocks(),
+            .producesMuch = problem.isGathered()},
       epilogue(frame, spec, tile, problem.getRows()), blocks(problem.k / 128),
       operands(frame, tile.stages, tile.getStageBytes()),
       scales(frame, tile.getScaleBuffers(), tile.getScaleBytes()),

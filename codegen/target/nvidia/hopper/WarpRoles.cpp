@@ -5,12 +5,14 @@ using namespace moec::hopper;
 // A block alone: 3 warpgroups start with 168 registers a thread, all there are; two have 255 from
 // the start. Two blocks of two warpgroups each start with 128.
 static unsigned getProducerRegisters(const WarpRoles &roles) {
-  return roles.producesMuch && roles.blocks == 1 ? 56 : 40;
+  return roles.producesMuch ? 56 : 40;
 }
 static unsigned getConsumerRegisters(const WarpRoles &roles) {
   if (roles.blocks == 1)
     return roles.consumers < 2 ? 0 : roles.producesMuch ? 224 : 232;
-  return roles.blocks == 2 && roles.consumers == 1 ? 216 : 0;
+  if (roles.blocks == 2 && roles.consumers == 1)
+    return roles.producesMuch ? 200 : 216;
+  return 0;
 }
 
 void WarpRoles::split(Builder &b, llvm::function_ref<void()> produce,
