@@ -115,13 +115,14 @@ void ContextPlan::findFirst() {
                 }
                 return {token.value, start.value, (before + shuffleFrom(end, Int(*b, 31))).value};
               });
-  first = {Int(*b, found[0]), Int(*b, found[1])};
+  firstToken = Int(*b, found[0]);
+  firstStart = Int(*b, found[1]);
 }
 
-std::pair<ContextPlan::Place, Values>
+Values
 ContextPlan::forEachPiece(mlir::ValueRange carried,
                           llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const {
-  Values init{first.token.value, first.start.value};
+  Values init{firstToken.value, firstStart.value};
   llvm::append_range(init, carried);
   Values done = whileLoop(
       *b, init,
@@ -141,17 +142,7 @@ ContextPlan::forEachPiece(mlir::ValueRange carried,
         llvm::append_range(next, body(piece, at.drop_front(2)));
         return next;
       });
-  return {{Int(*b, done[0]), Int(*b, done[1])}, Values(llvm::drop_begin(done, 2))};
-}
-
-ContextPlan::Place ContextPlan::getBefore(const Place &place) const {
-  Place before{tiles.findFirst(place.token - 1), {}};
-  before.start = place.start - getCost(countBlocks(before));
-  return before;
-}
-
-Int ContextPlan::countBlocks(const Place &place) const {
-  return toBlocks(tiles.get(place.token).longest);
+  return Values(llvm::drop_begin(done, 2));
 }
 
 ContextPlan::Sharing ContextPlan::getSharing(const Int &start, const Int &blocks) const {

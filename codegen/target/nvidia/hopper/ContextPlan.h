@@ -36,22 +36,10 @@ public:
     Int blocks, begin, end;
   };
 
-  /// A place in the row of tiles.
-  struct Place {
-    Int token, start;
-  };
-
   /// Calls `body` for the worker's pieces in order; it returns the next `carried`. Returns the
-  /// place behind the last piece, and the last `carried`.
-  std::pair<Place, Values>
-  forEachPiece(mlir::ValueRange carried,
-               llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const;
-
-  Bool hasWork() const { return low < high; }
-  const Place &getFirst() const { return first; }
-  /// The tile before `place`.
-  Place getBefore(const Place &place) const;
-  Int countBlocks(const Place &place) const;
+  /// last.
+  Values forEachPiece(mlir::ValueRange carried,
+                      llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const;
 
   /// The workers that have blocks of a tile.
   struct Sharing {
@@ -76,7 +64,7 @@ private:
   Int lane;
   Int per, low, high, total;
   Bool isAligned;
-  Place first;
+  Int firstToken, firstStart; // of the first tile, and where its blocks begin
 };
 
 } // namespace moec::hopper

@@ -10,8 +10,8 @@ using namespace moec::hopper;
 
 static constexpr int64_t kBlockRows = 64;
 static constexpr int64_t kConsumers = 2, kProducerThread = 128 * kConsumers;
-// All that three warpgroups can have: 24 + 2 * 240 of 3 * 168.
-static constexpr unsigned kProducerRegisters = 24, kConsumerRegisters = 240;
+// All that three warpgroups can have: 56 + 2 * 224 of 3 * 168.
+static constexpr unsigned kProducerRegisters = 56, kConsumerRegisters = 224;
 
 std::optional<std::string> LatentProblem::refuse() const {
   if (heads <= 0 || heads % 16 || (heads < 64 ? 64 % heads : heads % 64) || heads > 128)
@@ -97,10 +97,9 @@ void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &
       },
       [&] {
         increaseRegisters(b, kConsumerRegisters);
-        mlir::Type i32 = b.getI32Type();
-        Values end = choose(
-            warpgroup == 0, {i32, i32}, [&] { return LatentConsumer(parts, 0).emit(); },
-            [&] { return LatentConsumer(parts, 1).emit(); });
-        addUpSharedTiles(parts, {Int(b, end[0]), Int(b, end[1])});
+        ifThen(
+            warpgroup == 0, [&] { LatentConsumer(parts, 0).emit(); },
+            [&] { LatentConsumer(parts, 1).emit(); });
+        addUpSharedTiles(parts);
       });
 }

@@ -6,6 +6,8 @@ using namespace moec::hopper;
 
 // Barriers of both warpgroups: the weights of an even or an odd block are there.
 static constexpr int64_t kWeights = 1, kThreads = 256;
+// Of a thread: lines of 16 bytes with weights, then one with references and sums.
+static constexpr int64_t kWeightLines = 4, kLineBytes = 2048;
 // Barriers of one.
 static constexpr int64_t kCleared = 5;
 
@@ -15,10 +17,10 @@ static constexpr int64_t kHalves = 2;
 static constexpr int64_t kBoxesOfColumns = 4;
 
 LatentConsumer::LatentConsumer(const LatentParts &parts, int64_t warpgroup)
-    : parts(parts), b(parts.b), memory(parts.memory), warpgroup(warpgroup),
+    : parts(parts), b(parts.b), memory(parts.memory), pieces(parts), warpgroup(warpgroup),
       scores(b, Operand::BFloat16, 64), values(b, kHalfColumns), softmax(b, parts.problem.scale),
       thread(getThread(b) & 127), lane(getThread(b) & 31), row(((thread >> 5) << 4) + (lane >> 2)),
-      exchange(memory.weights + (thread << 4)), maxima(memory.maxima + (row << 2)) {
+      exchange(memory.weights + (thread << 4)) {
   using enum BoxGroup;
   if (warpgroup == 0)
     groups = {Left0, Left1};
@@ -44,25 +46,26 @@ LatentConsumer::State LatentConsumer::State::get(Builder &b, mlir::ValueRange va
           Values(values.drop_front(6))};
 }
 
-Values LatentConsumer::emit() {
+void LatentConsumer::emit() {
   Value zero = Int(b, 0).value;
-  SplitSums results(parts, warpgroup);
   // Carried: uses of either buffer and of the queries.
-  auto [end, uses] = parts.forEachPiece(
-      {zero, zero, zero}, [&](const Piece &piece, mlir::ValueRange before) -> Values {
-        Int queriesTurn(b, before[2]);
-        BlockRows rows = parts.getRows(piece.token, piece.tile);
-        Context context{
-            piece, {parts.getLength(rows, row), parts.getLength(rows, row + 8)}, rows.shortest};
-        State state{Int(b, before[0]), Int(b, before[1]), softmax.getStart(),
+  whileLoop(
+      b, {zero, zero, zero},
+      [&](mlir::ValueRange at) { return pieces.take(Int(b, at[2])).getEnd() != 0; },
+      [&](mlir::ValueRange at) -> Values {
+        Int turn(b, at[2]);
+        Piece piece = pieces.get(turn);
+        Int longest = piece.getLongest();
+        Context context{piece, piece.getShortest(),
+                        select((longest & 63) != 0, longest >> 6, Int(b, -1))};
+        State state{Int(b, at[0]), Int(b, at[1]), softmax.getStart(),
                     Values(kHalves * kHalfSums, constantFloat(b, 0))};
-        wait(LatentMemory::kQueriesFull, queriesTurn);
+        wait(LatentMemory::kQueriesFull, turn);
         state = warpgroup == 0 ? computeEven(context, state) : computeOdd(context, state);
         arriveIf(memory.barriers, LatentMemory::kQueriesEmpty, lane == 0);
-        results.put(piece, state.sums, addRows(state.rows, queriesTurn));
-        return {state.even.value, state.odd.value, (queriesTurn + 1).value};
+        SplitSums(parts, warpgroup).put(piece, state.sums, softmax.addOverQuad(state.rows));
+        return {state.even.value, state.odd.value, (turn + 1).value};
       });
-  return {end.token.value, end.start.value};
 }
 
 /// Warpgroup 0. The first block is peeled off, so that the sums of an odd block and the scores of
@@ -81,12 +84,11 @@ LatentConsumer::State LatentConsumer::computeEven(const Context &context, State 
     state.sums = startSums(context, 1, block, weights, state.sums);
     state.odd = state.odd + 1;
   };
-  finish(startScores(0, state.even), piece.begin);
-  Int count = piece.end - piece.begin, pairs = (count + 1) >> 1;
-  Values looped = forLoop(Int(b, 1), pairs, Int(b, 1), state.getValues(),
-                          [&](Int pair, mlir::ValueRange carried) -> Values {
+  Int begin = piece.getBegin();
+  finish(startScores(0, state.even), begin);
+  Values looped = forLoop(begin + 2, piece.getEnd(), Int(b, 2), state.getValues(),
+                          [&](Int block, mlir::ValueRange carried) -> Values {
                             state = State::get(b, carried);
-                            Int block = piece.begin + (pair << 1);
                             startOdd(block - 1);
                             Value started = startScores(0, state.even, [&] {
                               state.sums = finishSums(state.sums, 1, /*later=*/1);
@@ -96,14 +98,18 @@ LatentConsumer::State LatentConsumer::computeEven(const Context &context, State 
                           });
   State after = State::get(b, looped);
   llvm::SmallVector<mlir::Type> types(mlir::ValueRange(looped).getTypes());
-  Values done = choose((count & 1) == 0, types,
-                       [&] {
-                         state = after;
-                         startOdd(piece.end - 1);
-                         state.sums = finishSums(state.sums, 1);
-                         return state.getValues();
-                       },
-                       [&] { return after.getValues(); });
+  Values done = choose(
+      piece.isEven(), types,
+      [&] {
+        state = after;
+        startOdd(piece.getEnd() - 1);
+        state.sums = finishSums(state.sums, 1);
+        return state.getValues();
+      },
+      [&] {
+        syncNamed(b, Int(b, kWeights + 1), kThreads); // has taken the last
+        return after.getValues();
+      });
   return State::get(b, done);
 }
 
@@ -115,30 +121,29 @@ LatentConsumer::State LatentConsumer::computeOdd(const Context &context, State s
     state.sums = startSums(context, 0, block, weights, state.sums);
     state.even = state.even + 1;
   };
-  Int count = piece.end - piece.begin;
-  Values looped = forLoop(Int(b, 0), count >> 1, Int(b, 1), state.getValues(),
-                          [&](Int pair, mlir::ValueRange carried) -> Values {
+  Values looped = forLoop(piece.getBegin() + 1, piece.getEnd(), Int(b, 2), state.getValues(),
+                          [&](Int block, mlir::ValueRange carried) -> Values {
                             state = State::get(b, carried);
-                            Int even = piece.begin + (pair << 1), odd = even + 1;
                             Values done = waitScores(startScores(1, state.odd), 1);
-                            startEven(even);
-                            Weights weights = makeWeights(context, done, 1, odd, state.rows);
+                            startEven(block - 1);
+                            Weights weights = makeWeights(context, done, 1, block, state.rows);
                             state.sums = finishSums(state.sums, 0);
-                            state.sums = startSums(context, 1, odd, weights, state.sums);
+                            state.sums = startSums(context, 1, block, weights, state.sums);
                             state.sums = finishSums(state.sums, 1);
                             state.odd = state.odd + 1;
                             return state.getValues();
                           });
   State after = State::get(b, looped);
   llvm::SmallVector<mlir::Type> types(mlir::ValueRange(looped).getTypes());
-  Values done = choose((count & 1) != 0, types,
-                       [&] {
-                         state = after;
-                         startEven(piece.end - 1);
-                         state.sums = finishSums(state.sums, 0);
-                         return state.getValues();
-                       },
-                       [&] { return after.getValues(); });
+  Values done = choose(
+      piece.isEven(), types, [&] { return after.getValues(); },
+      [&] {
+        state = after;
+        startEven(piece.getEnd() - 1);
+        arriveNamed(b, kWeights + 1, kThreads); // the place is free
+        state.sums = finishSums(state.sums, 0);
+        return state.getValues();
+      });
   return State::get(b, done);
 }
 
@@ -176,16 +181,33 @@ Values LatentConsumer::waitScores(Value started, int64_t buffer) {
   return done;
 }
 
+Values LatentConsumer::hideScores(const Context &context, mlir::ValueRange scores,
+                                  const Int &block) {
+  llvm::SmallVector<mlir::Type> types(scores.getTypes());
+  Int first = block << 6;
+  return choose(
+      context.shortest < first + 64, types,
+      [&] {
+        std::array<Int, 2> lengths{context.shortest, context.shortest};
+        if (parts.sizes.blockTokens > 1)
+          for (int64_t half : {0, 1})
+            lengths[half] = parts.getLength(context.piece.getRows(), row + 8 * half);
+        return softmax.hide(scores, first, lengths);
+      },
+      [&] { return Values(scores); });
+}
+
 LatentConsumer::Weights LatentConsumer::makeWeights(const Context &context, mlir::ValueRange scores,
                                                     int64_t buffer, const Int &block, Rows &rows) {
-  Values shown = softmax.hide(scores, block << 6, context.lengths, context.shortest);
+  Values shown = hideScores(context, scores, block);
   LazySoftmax::Step step = softmax.add(shown, rows);
   rows = step.rows;
   Weights weights{values.pack(step.weights), step.factors};
-  for (int64_t i = 0; i < 4; ++i)
-    store(makeVector(b, mlir::ValueRange(weights.packed).slice(4 * i, 4)), exchange + 2048 * i, 16);
-  for (int64_t half : {0, 1})
-    store(rows.reference[half], maxima + (256 * buffer + 32 * half), 4);
+  Values lines(weights.packed);
+  for (int64_t i = 0; i < kWeightLines; ++i)
+    store(makeVector(b, mlir::ValueRange(lines).slice(4 * i, 4)), exchange + kLineBytes * i, 16);
+  store(makeVector(b, {rows.reference[0], rows.reference[1], step.sums[0], step.sums[1]}),
+        exchange + kLineBytes * kWeightLines, 16);
   arriveNamed(b, kWeights + buffer, kThreads);
   return weights;
 }
@@ -193,14 +215,13 @@ LatentConsumer::Weights LatentConsumer::makeWeights(const Context &context, mlir
 LatentConsumer::Weights LatentConsumer::takeWeights(int64_t buffer, const Int &turn, Rows &rows) {
   syncNamed(b, Int(b, kWeights + buffer), kThreads);
   Weights weights;
-  for (int64_t i = 0; i < 4; ++i) {
-    Value line = load(exchange + 2048 * i, mlir::VectorType::get(4, b.getI32Type()), 16);
-    llvm::append_range(weights.packed, getElements(b, line));
-  }
-  Values references;
-  for (int64_t half : {0, 1})
-    references.push_back(load(maxima + (256 * buffer + 32 * half), b.getF32Type(), 4));
-  weights.factors = softmax.follow(rows, references);
+  auto take = [&](int64_t line, mlir::Type type) {
+    return getElements(b, load(exchange + kLineBytes * line, mlir::VectorType::get(4, type), 16));
+  };
+  for (int64_t i = 0; i < kWeightLines; ++i)
+    llvm::append_range(weights.packed, take(i, b.getI32Type()));
+  Values of = take(kWeightLines, b.getF32Type());
+  weights.factors = softmax.follow(rows, {{of[0], of[1]}, {of[2], of[3]}});
   for (BoxGroup group : groups)
     wait(LatentMemory::getFull(buffer, group), turn);
   return weights;
@@ -234,8 +255,8 @@ Values LatentConsumer::finishSums(mlir::ValueRange sums, int64_t buffer, unsigne
 }
 
 void LatentConsumer::clearBehind(const Context &context, int64_t buffer, const Int &block) {
-  Int rest = context.piece.tile.longest & 63;
-  ifThen((block + 1 == context.piece.blocks) & (rest != 0), [&] {
+  ifThen(block == context.lastPart, [&] {
+    Int rest = context.piece.getLongest() & 63;
     Value zeros = makeVector(b, Values(4, Int(b, 0).value));
     Shared first = memory.getBuffer(buffer) +
                    warpgroup * kBoxesOfColumns * LatentMemory::kBoxBytes + (rest << 7);
@@ -246,19 +267,4 @@ void LatentConsumer::clearBehind(const Context &context, int64_t buffer, const I
     fenceCopies(b);
     syncNamed(b, Int(b, kCleared + warpgroup), 128);
   });
-}
-
-/// Sums of weights over a row's four lanes and both warpgroups.
-LatentConsumer::Rows LatentConsumer::addRows(Rows rows, const Int &turn) {
-  Shared place = memory.sums + (((turn & 1) << 9) + (row << 2));
-  for (int64_t half : {0, 1}) {
-    rows.sum[half] = softmax.addOverQuad(rows.sum[half]);
-    store(rows.sum[half], place + (256 * warpgroup + 32 * half), 4);
-  }
-  SplitSums::meet(b);
-  for (int64_t half : {0, 1}) {
-    Value other = load(place + (256 * (1 - warpgroup) + 32 * half), b.getF32Type(), 4);
-    rows.sum[half] = addFloat(b, rows.sum[half], other);
-  }
-  return rows;
 }

@@ -9,7 +9,7 @@
 // without a barrier, because a thread's own take stands before its next put.
 #pragma once
 
-#include "codegen/target/nvidia/hopper/LatentParts.h"
+#include "codegen/target/nvidia/hopper/LatentPieces.h"
 #include "codegen/target/nvidia/hopper/LazySoftmax.h"
 #include "codegen/target/nvidia/hopper/WgmmaTile.h"
 #include "codegen/target/nvidia/hopper/WgmmaValues.h"
@@ -20,11 +20,11 @@ class LatentConsumer {
 public:
   LatentConsumer(const LatentParts &parts, int64_t warpgroup);
 
-  /// All of the block's pieces; returns the place behind the last (ContextPlan::Place).
-  Values emit();
+  /// All of the block's pieces.
+  void emit();
 
 private:
-  using Piece = LatentParts::Piece;
+  using Piece = LatentPieces::Piece;
   using Rows = LazySoftmax::Rows;
 
   /// What is carried from block to block.
@@ -36,11 +36,11 @@ private:
     Values getValues() const;
     static State get(Builder &b, mlir::ValueRange values);
   };
-  /// A piece, and what the lane's rows attend to.
+  /// What is asked of each block.
   struct Context {
     const Piece &piece;
-    std::array<Int, 2> lengths;
-    Int shortest;
+    Int shortest; // as Piece::getShortest
+    Int lastPart; // the block of which only a part exists
   };
 
   State computeEven(const Context &context, State state);
@@ -50,6 +50,8 @@ private:
   Value startScores(int64_t buffer, const Int &turn,
                     llvm::function_ref<void()> afterFirst = nullptr);
   Values waitScores(Value scores, int64_t buffer);
+  /// Scores of columns that a row does not attend to become -inf.
+  Values hideScores(const Context &context, mlir::ValueRange scores, const Int &block);
 
   struct Weights {
     Values packed;  // 16 i32
@@ -69,20 +71,20 @@ private:
   /// Rows behind the context's end hold anything, and 0 times that need not be 0.
   void clearBehind(const Context &context, int64_t buffer, const Int &block);
 
-  Rows addRows(Rows rows, const Int &turn);
   void release(int64_t buffer, BoxGroup group);
   void wait(int64_t offset, const Int &turn) { waitBarrier(memory.barriers, offset, turn & 1); }
 
   const LatentParts &parts;
   Builder &b;
   const LatentMemory &memory;
+  LatentPieces pieces;
   int64_t warpgroup;
   std::array<BoxGroup, 2> groups; // of its columns
   WgmmaTile scores;
   WgmmaValues values;
   LazySoftmax softmax;
   Int thread, lane, row; // of the warpgroup; its first row
-  Shared exchange, maxima;
+  Shared exchange;
   Value queries, keys[2], latents[2]; // descriptors
 };
 

@@ -7,11 +7,11 @@ static constexpr int64_t kWarps = 4, kAllWarps = 8;
 
 LatentMemory::LatentMemory(KernelFrame &frame)
     : buffers(frame.allocate(2 * kBlockBytes, 1024)), queries(frame.allocate(kBlockBytes, 1024)),
-      weights(frame.allocate(kRows * 128)), maxima(frame.allocate(2 * kRows * 4)),
-      sums(frame.allocate(4 * kRows * 4)), barriers(frame.allocate(kCombine + 8, 8)) {}
+      weights(frame.allocate(kRows * 128 + 128 * 16)), pieces(frame.allocate(kPiecesBytes, 16)),
+      barriers(frame.allocate(kPiece + 8, 8)) {}
 
 void LatentMemory::initBarriers() const {
-  for (int64_t offset = 0; offset <= kCombine; offset += 8) {
+  for (int64_t offset = 0; offset <= kPiece; offset += 8) {
     bool isEmpty = offset >= kEmpty && offset < kQueriesFull;
     initBarrier(barriers + offset, isEmpty ? kWarps : offset == kQueriesEmpty ? kAllWarps : 1);
   }

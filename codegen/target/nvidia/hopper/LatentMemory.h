@@ -4,9 +4,9 @@
 //                TensorMap::ofOperand brings them; boxes 0..3 and 4..7 are the latent's halves, box
 //                8 the rope key
 //   queries      64 query rows, laid out alike
-//   weights      a block's probabilities on their way from one warpgroup to the other
-//   maxima       f32 [2][64]: of the rows, after an even and after an odd block
-//   sums         f32 [2][2][64]: of the rows, by turn and by warpgroup
+//   weights      a block's probabilities on their way from one warpgroup to the other, with the
+//                rows' references and sums
+//   pieces       what LatentPieces says
 //
 // Barriers lie one behind the other, so that all are reached from one register.
 #pragma once
@@ -44,9 +44,12 @@ public:
     return kEmpty + getOffset(buffer, group);
   }
   static constexpr int64_t kEmpty = 8 * 2 * kGroups, kQueriesFull = 2 * kEmpty,
-                           kQueriesEmpty = kQueriesFull + 8, kCombine = kQueriesEmpty + 8;
+                           kQueriesEmpty = kQueriesFull + 8, kCombine = kQueriesEmpty + 8,
+                           kPiece = kCombine + 8;
 
-  Shared buffers, queries, weights, maxima, sums, barriers;
+  Shared buffers, queries, weights, pieces, barriers;
+
+  static constexpr int64_t kPiecesBytes = 112;
 
   /// What is free once all blocks have been used: buffers and queries.
   static constexpr int64_t kFreeBytes = 3 * kBlockBytes;

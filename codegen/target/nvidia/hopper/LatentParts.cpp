@@ -2,7 +2,7 @@
 
 using namespace moec::hopper;
 
-static constexpr unsigned kTokens = 1, kPages = 4; // of the dims
+static constexpr unsigned kTokens = 1; // of the dims
 
 /// A box of 64 columns of some heads of a token.
 static TensorMap makeQueryMap(unsigned slot, uint64_t offset, uint64_t columns, int64_t heads,
@@ -33,7 +33,6 @@ static TensorMap makeCacheMap(unsigned slot) {
 LatentParts::LatentParts(KernelFrame &frame, const LatentProblem &problem, const LatentTile &tile)
     : frame(frame), b(frame.b), problem(problem), sizes(problem, tile), mostTokens(tile.tokens),
       memory(frame), worker(getBlock(b) / sizes.parts), part(getBlock(b) % sizes.parts),
-      pages(frame.getDim(kPages)),
       tiles(frame.getSlot(problem.slots.positions), frame.getSlot(problem.slots.sequences),
             frame.getDim(kTokens), tile.tokens) {
   constexpr int64_t kLatent = LatentProblem::kLatent, kRope = LatentProblem::kRope;
@@ -50,7 +49,7 @@ Bool LatentParts::hasRows(const TokenTiles::Tile &tile) const {
   return part / std::max<int64_t>(partsOfToken, 1) < tile.count;
 }
 
-std::pair<ContextPlan::Place, Values>
+Values
 LatentParts::forEachPiece(mlir::ValueRange carried,
                           llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const {
   if (sizes.parts == 1 || mostTokens == 1)
@@ -65,17 +64,19 @@ LatentParts::forEachPiece(mlir::ValueRange carried,
 
 BlockRows LatentParts::getRows(const Int &token, const TokenTiles::Tile &tile) const {
   if (problem.heads < 64)
-    return {token, tile.count, Int(b, 0), tile.shortest};
-  int64_t partsOfToken = problem.heads / 64;
-  BlockRows rows{token + part / partsOfToken, Int(b, 1), (part % partsOfToken) << 6, tile.shortest};
-  if (mostTokens > 1)
-    rows.shortest = tiles.getLength(rows.token);
-  return rows;
+    return {token, tile.count, getFirstHead()};
+  return {token + part / (problem.heads / 64), Int(b, 1), getFirstHead()};
+}
+
+Int LatentParts::getFirstHead() const {
+  return problem.heads < 64 ? Int(b, 0) : (part % (problem.heads / 64)) << 6;
+}
+
+Int LatentParts::getShortest(const BlockRows &rows, const TokenTiles::Tile &tile) const {
+  return problem.heads < 64 || mostTokens == 1 ? tile.shortest : tiles.getLength(rows.token);
 }
 
 Int LatentParts::getLength(const BlockRows &rows, const Int &row) const {
-  if (sizes.blockTokens == 1)
-    return rows.shortest;
   return tiles.getLength(rows.token + min(row / problem.heads, rows.count - 1));
 }
 

@@ -9,7 +9,6 @@ namespace moec::hopper {
 /// The query rows of a block: all heads of `count` tokens, or 64 of one.
 struct BlockRows {
   Int token, count, head; // the first token, and its first head here
-  Int shortest;           // cached rows that every row attends to
 };
 
 class LatentParts {
@@ -18,16 +17,16 @@ public:
 
   using Piece = ContextPlan::Piece;
   /// As ContextPlan::forEachPiece, without tiles that this block has no rows of.
-  std::pair<ContextPlan::Place, Values>
-  forEachPiece(mlir::ValueRange carried,
-               llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const;
+  Values forEachPiece(mlir::ValueRange carried,
+                      llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const;
 
   BlockRows getRows(const Int &token, const TokenTiles::Tile &tile) const;
-  /// The same of a tile that begins at `token`.
-  BlockRows getRows(const Int &token) const { return getRows(token, tiles.get(token)); }
+  Int getFirstHead() const;
   /// Whether the block has rows of the tile.
   Bool hasRows(const TokenTiles::Tile &tile) const;
-  /// Cached rows that row `row` of the block attends to.
+  /// Cached rows that every row of the block attends to.
+  Int getShortest(const BlockRows &rows, const TokenTiles::Tile &tile) const;
+  /// Cached rows that row `row` of the block attends to, where not all attend to as many.
   Int getLength(const BlockRows &rows, const Int &row) const;
   /// Warps of a warpgroup (16 rows each) that have rows.
   Int countWarps(const BlockRows &rows) const;
@@ -42,7 +41,6 @@ public:
   LatentMemory memory;
   Value latentMap, ropeMap, cacheMap;
   Int worker, part;
-  Int pages; // of a sequence: columns of the block table
   TokenTiles tiles;
   std::optional<ContextPlan> plan; // made once barriers are on their way
 };

@@ -1,18 +1,24 @@
 #include "codegen/target/nvidia/hopper/LatentProducer.h"
 
+#include "codegen/target/nvidia/hopper/LatentPieces.h"
+
 using namespace moec::hopper;
+
+static constexpr unsigned kPages = 4; // of the dims
 
 namespace {
 
 class Producer {
 public:
   explicit Producer(const LatentParts &parts)
-      : parts(parts), b(parts.b), memory(parts.memory),
+      : parts(parts), b(parts.b), memory(parts.memory), pieces(parts),
+        pages(parts.frame.getDim(kPages)),
         table(parts.frame.getSlot(parts.problem.slots.blockTable)) {}
 
   void emit();
 
 private:
+  void waitFreeQueries(const Int &turn);
   void bringQueries(const LatentParts::Piece &piece, const Int &turn);
   void bringHeads(const BlockRows &rows, int64_t token);
   /// Block `block` of a sequence into a buffer that has been filled `turn` times.
@@ -23,6 +29,8 @@ private:
   const LatentParts &parts;
   Builder &b;
   const LatentMemory &memory;
+  LatentPieces pieces;
+  Int pages; // of a sequence: columns of the block table
   Global table;
 };
 
@@ -30,8 +38,9 @@ private:
 
 void Producer::emit() {
   Value zero = Int(b, 0).value;
+  pieces.clear();
   // Carried: how often either buffer and the queries have been filled.
-  parts.forEachPiece(
+  Values all = parts.forEachPiece(
       {zero, zero, zero}, [&](const LatentParts::Piece &piece, mlir::ValueRange before) -> Values {
         Int sequence = parts.tiles.getSequence(piece.token), queries(b, before[2]);
         Int pairs = (piece.end - piece.begin + 1) >> 1;
@@ -52,12 +61,20 @@ void Producer::emit() {
                                });
         return {turns[0], turns[1], (queries + 1).value};
       });
+  Int queries(b, all[2]);
+  waitFreeQueries(queries);
+  pieces.end(queries);
+}
+
+void Producer::waitFreeQueries(const Int &turn) {
+  waitBarrier(memory.barriers, LatentMemory::kQueriesEmpty, (turn & 1) ^ 1);
 }
 
 void Producer::bringQueries(const LatentParts::Piece &piece, const Int &turn) {
   BlockRows rows = parts.getRows(piece.token, piece.tile);
   int64_t bytes = parts.sizes.blockHeads * LatentProblem::kWidth * 2;
-  waitBarrier(getBarrier(LatentMemory::kQueriesEmpty), (turn & 1) ^ 1);
+  waitFreeQueries(turn);
+  pieces.put(piece, turn);
   arriveExpecting(getBarrier(LatentMemory::kQueriesFull), rows.count * bytes);
   bringHeads(rows, 0);
   for (int64_t token = 1; token < parts.sizes.blockTokens; ++token)
@@ -77,7 +94,7 @@ void Producer::bringHeads(const BlockRows &rows, int64_t token) {
 
 Int Producer::getCacheRow(const Int &sequence, const Int &block) {
   int64_t blocks = parts.problem.page / ContextPlan::kBlockRows; // of a page
-  Int entry = sequence * parts.pages + block / blocks;
+  Int entry = sequence * pages + block / blocks;
   Int page(b, load(table.at(entry, 4), b.getI32Type(), 4));
   return page * parts.problem.page + (block % blocks) * ContextPlan::kBlockRows;
 }
@@ -87,7 +104,7 @@ void Producer::bringBlock(const Int &sequence, const Int &block, int64_t buffer,
   for (BoxGroup group : LatentMemory::getOrder(buffer)) {
     auto [first, count] = LatentMemory::getBoxes(group);
     Shared full = getBarrier(LatentMemory::getFull(buffer, group));
-    waitBarrier(getBarrier(LatentMemory::getEmpty(buffer, group)), parity);
+    waitBarrier(memory.barriers, LatentMemory::getEmpty(buffer, group), parity);
     arriveExpecting(full, Int(b, count * LatentMemory::kBoxBytes));
     for (int64_t box = first; box < first + count; ++box)
       copyBox(memory.getBuffer(buffer) + box * LatentMemory::kBoxBytes, parts.cacheMap,

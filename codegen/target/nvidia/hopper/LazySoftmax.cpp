@@ -46,21 +46,15 @@ LazySoftmax::Rows LazySoftmax::getStart() const {
 }
 
 Values LazySoftmax::hide(mlir::ValueRange scores, const Int &firstColumn,
-                         const std::array<Int, 2> &lengths, const Int &shortest) const {
-  llvm::SmallVector<mlir::Type> types(scores.getTypes());
-  return choose(
-      shortest < firstColumn + 64, types,
-      [&] {
-        Int first = firstColumn + ((getThread(*b) & 3) << 1);
-        Value hidden = constantFloat(*b, -std::numeric_limits<double>::infinity());
-        Values shown;
-        for (auto [i, score] : llvm::enumerate(scores)) {
-          Int column = first + (8 * (i >> 2) + (i & 1));
-          shown.push_back(select(column < lengths[getRow(i)], score, hidden));
-        }
-        return shown;
-      },
-      [&] { return Values(scores); });
+                         const std::array<Int, 2> &lengths) const {
+  Int first = firstColumn + ((getThread(*b) & 3) << 1);
+  Value hidden = constantFloat(*b, -std::numeric_limits<double>::infinity());
+  Values shown;
+  for (auto [i, score] : llvm::enumerate(scores)) {
+    Int column = first + (8 * (i >> 2) + (i & 1));
+    shown.push_back(select(column < lengths[getRow(i)], score, hidden));
+  }
+  return shown;
 }
 
 LazySoftmax::Step LazySoftmax::add(mlir::ValueRange scores, const Rows &before) const {
@@ -84,18 +78,19 @@ LazySoftmax::Step LazySoftmax::add(mlir::ValueRange scores, const Rows &before) 
   for (unsigned row = 0; row < 2; ++row) {
     Value sum = reduce(getRowValues(step.weights, row),
                        [&](Value x, Value y) { return addFloat(*b, x, y); });
+    step.sums.push_back(sum);
     step.rows.sum.push_back(fma(*b, before.sum[row], step.factors[row], sum));
   }
   return step;
 }
 
-Values LazySoftmax::follow(Rows &rows, mlir::ValueRange references) const {
+Values LazySoftmax::follow(Rows &rows, const Rows &block) const {
   Values factors;
   for (unsigned row = 0; row < 2; ++row) {
-    factors.push_back(exp2Fast(*b, subtractFloat(*b, rows.reference[row], references[row])));
-    rows.sum[row] = multiplyFloat(*b, rows.sum[row], factors[row]);
+    factors.push_back(exp2Fast(*b, subtractFloat(*b, rows.reference[row], block.reference[row])));
+    rows.sum[row] = fma(*b, rows.sum[row], factors[row], block.sum[row]);
   }
-  rows.reference = Values(references);
+  rows.reference = block.reference;
   return factors;
 }
 
@@ -114,8 +109,9 @@ Values LazySoftmax::rescale(mlir::ValueRange sums, mlir::ValueRange factors) con
       [&] { return Values(sums); });
 }
 
-Value LazySoftmax::addOverQuad(Value value) const {
-  for (int64_t lanes : {1, 2})
-    value = addFloat(*b, value, shuffleXor(*b, value, lanes));
-  return value;
+LazySoftmax::Rows LazySoftmax::addOverQuad(Rows rows) const {
+  for (Value &sum : rows.sum)
+    for (int64_t lanes : {1, 2})
+      sum = addFloat(*b, sum, shuffleXor(*b, sum, lanes));
+  return rows;
 }

@@ -26,23 +26,26 @@ public:
   Rows getStart() const;
 
   /// The scores without those of columns from the rows' `lengths` on; the block begins at
-  /// `firstColumn`, and no row is shorter than `shortest`.
-  Values hide(mlir::ValueRange scores, const Int &firstColumn, const std::array<Int, 2> &lengths,
-              const Int &shortest) const;
+  /// `firstColumn`.
+  Values hide(mlir::ValueRange scores, const Int &firstColumn,
+              const std::array<Int, 2> &lengths) const;
 
   struct Step {
     Values weights; // f32, as scores
     Rows rows;
+    Values sums;    // of the block's weights
     Values factors; // of what the rows have summed before
   };
   Step add(mlir::ValueRange scores, const Rows &before) const;
-  /// What a change of the references means for the sums so far; these are multiplied.
-  Values follow(Rows &rows, mlir::ValueRange references) const;
+  /// Adds a block whose weights were made elsewhere: its references, and its sums. Returns the
+  /// factors of what the rows have summed before.
+  Values follow(Rows &rows, const Rows &block) const;
 
   /// `sums` (as WgmmaValues leaves them) times the rows' factors, unless all of a warp's are 1.
   Values rescale(mlir::ValueRange sums, mlir::ValueRange factors) const;
 
-  Value addOverQuad(Value value) const;
+  /// With sums over a row's four lanes.
+  Rows addOverQuad(Rows rows) const;
 
 private:
   Builder *b;

@@ -17,8 +17,7 @@ constexpr int64_t kQuarterBytes = 4 * kRows, kSecond = kQuarters * kQuarterBytes
 
 class SharedTile {
 public:
-  SharedTile(const LatentParts &parts, const ContextPlan::Place &place,
-             const ContextPlan::Sharing &sharing);
+  SharedTile(const LatentParts &parts, const SharedPart &part);
 
   /// `turn`: how often the barrier for it has completed.
   void addUp(const Int &turn);
@@ -51,9 +50,8 @@ private:
 
 } // namespace
 
-SharedTile::SharedTile(const LatentParts &parts, const ContextPlan::Place &place,
-                       const ContextPlan::Sharing &sharing)
-    : parts(parts), b(parts.b), slots(parts), sharing(sharing), rows(parts.getRows(place.token)),
+SharedTile::SharedTile(const LatentParts &parts, const SharedPart &part)
+    : parts(parts), b(parts.b), slots(parts), sharing(part.sharing), rows(part.rows),
       thread(getThread(b)), lane(thread & 31), warp(thread >> 5),
       count(sharing.last - sharing.first + 1) {
   Int units = parts.countWarps(rows) * SplitSlots::kWarpUnits;
@@ -99,16 +97,20 @@ void SharedTile::fetch() {
 /// Each part's weight of each row, in the place of its reference, and 1 / the rows' sums at the
 /// beginning of LatentMemory::weights. A row's parts are divided among four threads.
 void SharedTile::makeWeights() {
-  Int row = thread & (kRows - 1), quarter = thread >> 6, last = count - 1;
+  Int row = thread & (kRows - 1), quarter = thread >> 6;
   Shared result = parts.memory.weights + (row << 2), own = result + (quarter << 8);
   Shared state = states + (row << 3);
-  auto at = [&](const Int &part) { return state + (min(part, last) << 9); };
+  // The i-th behind `part`; where there is none, `part` itself, since others' are being replaced.
+  auto at = [&](const Int &part, int64_t i) {
+    Int other = part + kQuarters * i;
+    return state + (select(other < count, other, part) << 9);
+  };
   Int step(b, kQuarters * kAtOnce);
   Values most = forLoop(quarter, count, step, {constantFloat(b, -1e30)},
                         [&](Int part, mlir::ValueRange carried) -> Values {
                           Value largest = carried[0];
                           for (int64_t i = 0; i < kAtOnce; ++i)
-                            largest = maxFloat(b, largest, loadFloat(at(part + kQuarters * i)));
+                            largest = maxFloat(b, largest, loadFloat(at(part, i)));
                           return {largest};
                         });
   hopper::store(most[0], own, 4);
@@ -123,14 +125,14 @@ void SharedTile::makeWeights() {
                 Value total = carried[0];
                 llvm::SmallVector<std::pair<Value, Value>> loaded;
                 for (int64_t i = 0; i < kAtOnce; ++i) {
-                  Shared place = at(part + kQuarters * i);
+                  Shared place = at(part, i);
                   loaded.push_back({loadFloat(place), loadFloat(place + 4)});
                 }
                 for (auto [i, values] : llvm::enumerate(loaded)) {
                   Bool exists = part + kQuarters * i < count;
                   Value weight = exp2Fast(b, subtractFloat(b, values.first, largest));
                   total = fma(b, select(exists, weight, constantFloat(b, 0)), values.second, total);
-                  ifThen(exists, [&] { hopper::store(weight, at(part + kQuarters * i), 4); });
+                  ifThen(exists, [&] { hopper::store(weight, at(part, i), 4); });
                 }
                 return {total};
               });
@@ -248,23 +250,9 @@ void SharedTile::addTogether() {
   });
 }
 
-void moec::hopper::addUpSharedTiles(const LatentParts &parts, const ContextPlan::Place &end) {
+void moec::hopper::addUpSharedTiles(const LatentParts &parts) {
   Builder &b = parts.b;
-  const ContextPlan &plan = *parts.plan;
-  const ContextPlan::Place &first = plan.getFirst();
-  ifThen(plan.hasWork() & (first.token < end.token), [&] {
-    ContextPlan::Place last = plan.getBefore(end);
-    // All tiles between the two are this worker's alone.
-    Int count = Int(b, 1) + toInt(last.token != first.token);
-    forLoop(Int(b, 0), count, Int(b, 1), {Int(b, 0).value},
-            [&](Int i, mlir::ValueRange turn) -> Values {
-              ContextPlan::Place place{select(i == 0, first.token, last.token),
-                                       select(i == 0, first.start, last.start)};
-              ContextPlan::Sharing sharing = plan.getSharing(place.start, plan.countBlocks(place));
-              Bool isShared =
-                  (sharing.first != sharing.last) & parts.hasRows(parts.tiles.get(place.token));
-              ifThen(isShared, [&] { SharedTile(parts, place, sharing).addUp(Int(b, turn[0])); });
-              return {(Int(b, turn[0]) + toInt(isShared)).value};
-            });
-  });
+  LatentPieces pieces(parts);
+  forLoop(Int(b, 0), pieces.countShared(), Int(b, 1),
+          [&](Int i) { SharedTile(parts, pieces.getShared(i)).addUp(i); });
 }

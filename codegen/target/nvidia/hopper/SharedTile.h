@@ -7,12 +7,13 @@
 // Workers wait for each other: all blocks of the launch must run at once.
 #pragma once
 
+#include "codegen/target/nvidia/hopper/LatentPieces.h"
 #include "codegen/target/nvidia/hopper/SplitSlots.h"
 
 namespace moec::hopper {
 
-/// By both warpgroups, once all of the block's pieces are put and `end` is the place behind the
-/// last: adds up the tiles that the block has a part of.
-void addUpSharedTiles(const LatentParts &parts, const ContextPlan::Place &end);
+/// By both warpgroups, once all of the block's pieces are put: adds up the tiles that the block has
+/// a part of.
+void addUpSharedTiles(const LatentParts &parts);
 
 } // namespace moec::hopper

@@ -8,15 +8,19 @@ static constexpr int64_t kMeeting = 3; // barrier
 static constexpr int64_t kColumns = 256;
 
 SplitSums::SplitSums(const LatentParts &parts, int64_t warpgroup)
-    : parts(parts), b(parts.b), slots(parts), warpgroup(warpgroup), thread(getThread(b) & 127),
-      lane(getThread(b) & 31), warp(thread >> 5), row((warp << 4) + (lane >> 2)) {}
+    : parts(parts), b(parts.b), slots(parts), warpgroup(warpgroup) {
+  Int thread = pin(getThread(b) & 127);
+  lane = thread & 31;
+  warp = thread >> 5;
+  row = (warp << 4) + (lane >> 2);
+}
 
 void SplitSums::meet(Builder &b) { syncNamed(b, Int(b, kMeeting), 256); }
 
-void SplitSums::put(const LatentParts::Piece &piece, mlir::ValueRange sums,
+void SplitSums::put(const LatentPieces::Piece &piece, mlir::ValueRange sums,
                     const LazySoftmax::Rows &rows) const {
-  ContextPlan::Sharing sharing = parts.plan->getSharing(piece.start, piece.blocks);
-  BlockRows block = parts.getRows(piece.token, piece.tile);
+  ContextPlan::Sharing sharing = piece.getSharing();
+  BlockRows block = piece.getRows();
   Bool isLive = warp < parts.countWarps(block);
   ifThen(
       sharing.first == sharing.last, [&] { ifThen(isLive, [&] { store(block, sums, rows.sum); }); },

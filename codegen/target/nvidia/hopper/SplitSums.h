@@ -3,6 +3,7 @@
 // all parts up (SharedTile).
 #pragma once
 
+#include "codegen/target/nvidia/hopper/LatentPieces.h"
 #include "codegen/target/nvidia/hopper/LazySoftmax.h"
 #include "codegen/target/nvidia/hopper/SplitSlots.h"
 
@@ -10,12 +11,13 @@ namespace moec::hopper {
 
 class SplitSums {
 public:
-  /// For one of the two warpgroups: columns 256 * warpgroup and the following 255.
+  /// For one of the two warpgroups: columns 256 * warpgroup and the following 255. Made where the
+  /// sums are put, since addresses that were known before would take registers from them.
   SplitSums(const LatentParts &parts, int64_t warpgroup);
 
   /// By both warpgroups at once: 128 f32 a lane as WgmmaValues leaves them, and the rows'
   /// references and sums of weights.
-  void put(const LatentParts::Piece &piece, mlir::ValueRange sums,
+  void put(const LatentPieces::Piece &piece, mlir::ValueRange sums,
            const LazySoftmax::Rows &rows) const;
 
   /// Barrier of both warpgroups.
@@ -30,8 +32,8 @@ private:
   Builder &b;
   SplitSlots slots;
   int64_t warpgroup;
-  Int thread, lane, warp; // of the warpgroup
-  Int row;                // the lane's first; the other is 8 below
+  Int lane, warp; // of the warpgroup
+  Int row;        // the lane's first; the other is 8 below
 };
 
 } // namespace moec::hopper

@@ -30,10 +30,3 @@ TokenTiles::Tile TokenTiles::get(const Int &token) const {
   }
   return tile;
 }
-
-Int TokenTiles::findFirst(const Int &token) const {
-  Int first = token;
-  for (int64_t i = 1; i < most; ++i)
-    first = select(isFirst(first), first, first - 1);
-  return first;
-}

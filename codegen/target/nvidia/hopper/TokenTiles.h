@@ -30,8 +30,6 @@ public:
   Bool isFirst(const Int &token) const;
   /// The tile that begins at `token`.
   Tile get(const Int &token) const;
-  /// The first token of the tile that `token` is in.
-  Int findFirst(const Int &token) const;
   /// The cached rows that `token` attends to.
   Int getLength(const Int &token) const;
   Int getSequence(const Int &token) const;
