@@ -5,7 +5,7 @@
 module attributes {kern.target = "sm_90a"} {
 // A token of each sequence: 2 blocks of 64 heads, 66 workers.
 // CHECK-LABEL: kern.kernel @decode_128
-// CHECK-SAME:  schedule = #kern.schedule<{counters = 132 : i64, scratch = 34738176 : i64, tokens = 1 : i64, workers = 132 : i64}>
+// CHECK-SAME:  schedule = #kern.schedule<{counters = 132 : i64, scratch = 17436672 : i64, tokens = 1 : i64, workers = 132 : i64}>
 kern.kernel @decode_128(%ql: tensor<?x65536xbf16>, %q: tensor<?x24576xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x65536xbf16>
     attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 65536, 24576, 576, 1, 1, 0, 65536>} {
   %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 128 : i64, rope_dim = 64 : i64, scale = 0.07}
@@ -23,7 +23,8 @@ kern.kernel @verify_128(%ql: tensor<?x65536xbf16>, %q: tensor<?x24576xbf16>, %c:
   kern.yield %0 : tensor<?x65536xbf16>
 }
 
-// As many tokens as fill the 64 rows of a block. What a block leaves is a quarter of 128 heads' when it has one.
+// As many tokens as fill the 64 rows of a block. What a block leaves is f32 as the result, otherwise bf16, and a quarter of 128 heads'
+// when it has one token of 16.
 // CHECK-LABEL: kern.kernel @verify_16
 // CHECK-SAME:  scratch = 34738176 : i64, tokens = 4 : i64
 kern.kernel @verify_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !moe.cache<576xbf16, page = 128>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xf32>
@@ -34,7 +35,7 @@ kern.kernel @verify_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !m
 }
 
 // CHECK-LABEL: kern.kernel @decode_16
-// CHECK-SAME:  scratch = 8785920 : i64, tokens = 1 : i64
+// CHECK-SAME:  scratch = 4460544 : i64, tokens = 1 : i64
 kern.kernel @decode_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !moe.cache<576xbf16, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xbf16>
     attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
   %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}

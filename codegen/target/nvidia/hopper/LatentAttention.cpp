@@ -41,10 +41,9 @@ LatentSizes::LatentSizes(const LatentProblem &problem, const LatentTile &tile)
   limits.workers = workers;
   // Full blocks of query rows leave much to be added: longer ranges pay.
   limits.leastBlocks = rows == kBlockRows ? 2 : 1;
-  limits.mostPieces = getMostPieces(rows / 16 * SplitSlots::kWarpUnits, workers);
+  limits.mostPieces = getMostPieces(rows / 16 * SplitSlots::getWarpUnits(problem), workers);
+  scratchBytes = SplitSlots::getBytes(problem, workers * parts, rows);
 }
-
-int64_t LatentSizes::getScratchBytes() const { return SplitSlots::getBytes(workers * parts, rows); }
 
 std::vector<LatentTile> moec::hopper::getLatentTiles(const LatentProblem &problem, int64_t tokens,
                                                      int64_t workers) {

@@ -57,8 +57,9 @@ struct LatentSizes {
   int64_t rows;        // query rows of a block, at most
   int64_t workers;     // groups of `parts` blocks
   ContextPlan::Limits limits;
+  int64_t scratchBytes;
 
-  int64_t getScratchBytes() const;
+  int64_t getScratchBytes() const { return scratchBytes; }
   int64_t getCounters() const { return workers * parts; }
 };
 

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kThreads = 256, kWarps = kThreads / 32, kRows = 64, kQuarters = kThreads / kRows;
 // Loads that a thread has under way at once.
 constexpr int64_t kAtOnce = 4;
-// Places in LatentMemory::weights: f32 [4][64] twice, then four f32 of each thread.
+// Places in LatentMemory::weights: f32 [4][64] twice, then four f32 of each thread, twice.
 constexpr int64_t kQuarterBytes = 4 * kRows, kSecond = kQuarters * kQuarterBytes,
                   kExchange = 2 * kSecond;
 
@@ -28,13 +28,14 @@ private:
   void addEach();
   void addTogether();
   struct Terms {
-    Values sums, weights; // 4 of a unit; of two rows
+    Values sums, weights; // a lane's of a unit; of two rows
   };
   /// What part `part` has for the sums at `sums` and the row at `row`.
   Terms load(const Shared &sums, const Shared &row, const Int &part) const;
   static Values addTerms(Builder &b, mlir::ValueRange before, const Terms &terms);
   void store(mlir::ValueRange sums, const Int &unit) const;
-  Int getRow(const Int &unit) const { return ((unit >> 6) << 4) + (lane >> 2); }
+  void storeGroup(mlir::ValueRange sums, const Int &row, const Int &column) const;
+  Int getRow(const Int &unit) const { return ((unit / slots.getWarpUnits()) << 4) + (lane >> 2); }
   Value loadFloat(const Shared &from) const { return hopper::load(from, b.getF32Type(), 4); }
 
   const LatentParts &parts;
@@ -54,7 +55,7 @@ SharedTile::SharedTile(const LatentParts &parts, const SharedPart &part)
     : parts(parts), b(parts.b), slots(parts), sharing(part.sharing), rows(part.rows),
       thread(getThread(b)), lane(thread & 31), warp(thread >> 5),
       count(sharing.last - sharing.first + 1) {
-  Int units = parts.countWarps(rows) * SplitSlots::kWarpUnits;
+  Int units = parts.countWarps(rows) * slots.getWarpUnits();
   share = ceilDiv(units, count);
   first = (parts.worker - sharing.first) * share;
   mine = min(share, minusOrZero(units, first));
@@ -149,23 +150,27 @@ void SharedTile::makeWeights() {
 
 SharedTile::Terms SharedTile::load(const Shared &sums, const Shared &row, const Int &part) const {
   Shared state = row + part * SplitSlots::kRowsBytes;
-  Value line = hopper::load(sums + part * (share * SplitSlots::kUnitBytes),
-                            mlir::VectorType::get(4, b.getF32Type()), 16);
-  return {getElements(b, line), {loadFloat(state), loadFloat(state + 64)}};
+  Value line = hopper::load(sums + part * (share * SplitSlots::kUnitBytes), slots.getLine(), 16);
+  return {slots.unpack(line), {loadFloat(state), loadFloat(state + 64)}};
 }
 
 Values SharedTile::addTerms(Builder &b, mlir::ValueRange before, const Terms &terms) {
   Values after;
-  for (unsigned i = 0; i < 4; ++i)
-    after.push_back(fma(b, terms.sums[i], terms.weights[i / 2], before[i]));
+  for (auto [i, sum] : llvm::enumerate(terms.sums))
+    after.push_back(fma(b, sum, terms.weights[i / 2 % 2], before[i]));
   return after;
 }
 
-/// A unit's sums of this lane, two columns of two rows.
+/// A unit's sums of this lane.
 void SharedTile::store(mlir::ValueRange values, const Int &unit) const {
+  Int first = (unit % slots.getWarpUnits()) * (8 * slots.getGroups()) + ((lane & 3) << 1);
+  for (int64_t group = 0; group < slots.getGroups(); ++group)
+    storeGroup(values.slice(4 * group, 4), getRow(unit), first + 8 * group);
+}
+
+/// Two columns of two rows.
+void SharedTile::storeGroup(mlir::ValueRange values, const Int &row, const Int &column) const {
   int64_t bytes = parts.problem.floatResult ? 4 : 2;
-  Int row = getRow(unit);
-  Int column = ((unit & (SplitSlots::kWarpUnits - 1)) << 3) + ((lane & 3) << 1);
   Global result = parts.frame.getSlot(parts.problem.slots.result)
                       .at(parts.getResultRow(rows) + row, LatentProblem::kLatent * bytes);
   for (unsigned half = 0; half < 2; ++half) {
@@ -183,6 +188,7 @@ void SharedTile::store(mlir::ValueRange values, const Int &unit) const {
 /// Few parts: each thread adds up four places of its own at once.
 void SharedTile::addEach() {
   Int total = mine << 5;
+  int64_t values = 4 * slots.getGroups();
   forLoop(thread, total, Int(b, kThreads * kAtOnce), [&](Int at) {
     llvm::SmallVector<Int> places, units;
     llvm::SmallVector<Shared> sumsAt, rowsAt;
@@ -194,20 +200,20 @@ void SharedTile::addEach() {
       sumsAt.push_back(sums + (place << 4));
       rowsAt.push_back(states + (getRow(units.back()) << 3));
     }
-    Values added =
-        forLoop(Int(b, 0), count, Int(b, 1), Values(4 * kAtOnce, constantFloat(b, 0)),
-                [&](Int part, mlir::ValueRange carried) -> Values {
-                  llvm::SmallVector<Terms> terms;
-                  for (int64_t i = 0; i < kAtOnce; ++i)
-                    terms.push_back(load(sumsAt[i], rowsAt[i], part));
-                  Values next;
-                  for (int64_t i = 0; i < kAtOnce; ++i)
-                    llvm::append_range(next, addTerms(b, carried.slice(4 * i, 4), terms[i]));
-                  return next;
-                });
+    Values added = forLoop(
+        Int(b, 0), count, Int(b, 1), Values(values * kAtOnce, constantFloat(b, 0)),
+        [&](Int part, mlir::ValueRange carried) -> Values {
+          llvm::SmallVector<Terms> terms;
+          for (int64_t i = 0; i < kAtOnce; ++i)
+            terms.push_back(load(sumsAt[i], rowsAt[i], part));
+          Values next;
+          for (int64_t i = 0; i < kAtOnce; ++i)
+            llvm::append_range(next, addTerms(b, carried.slice(values * i, values), terms[i]));
+          return next;
+        });
     for (int64_t i = 0; i < kAtOnce; ++i)
       ifThen(at + kThreads * i < total,
-             [&] { store(mlir::ValueRange(added).slice(4 * i, 4), units[i]); });
+             [&] { store(mlir::ValueRange(added).slice(values * i, values), units[i]); });
   });
 }
 
@@ -218,8 +224,9 @@ void SharedTile::addTogether() {
   Bool takesPart = (which < shares) & (mine != 0);
   Shared sumsAt = sums + ((own << 9) + (lane << 4)), rowsAt = states + (getRow(unit) << 3);
   Value zero = constantFloat(b, 0);
-  Values added = forLoop(select(takesPart, which, count), count, shares * kAtOnce, Values(4, zero),
-                         [&](Int part, mlir::ValueRange carried) -> Values {
+  int64_t values = 4 * slots.getGroups();
+  Values added = forLoop(select(takesPart, which, count), count, shares * kAtOnce,
+                         Values(values, zero), [&](Int part, mlir::ValueRange carried) -> Values {
                            llvm::SmallVector<Terms> terms;
                            for (int64_t i = 0; i < kAtOnce; ++i) {
                              Int other = part + shares * i;
@@ -232,17 +239,24 @@ void SharedTile::addTogether() {
                              next = addTerms(b, next, term);
                            return next;
                          });
-  Shared exchange = parts.memory.weights + kExchange;
-  hopper::store(makeVector(b, added), exchange + (thread << 4), 16);
+  auto exchange = [&](const Int &of, int64_t group) {
+    return parts.memory.weights + kExchange + (of << 4) + group * (16 * kThreads);
+  };
+  for (int64_t group = 0; group < slots.getGroups(); ++group)
+    hopper::store(makeVector(b, mlir::ValueRange(added).slice(4 * group, 4)),
+                  exchange(thread, group), 16);
   SplitSums::meet(b);
   ifThen(takesPart & (which == 0), [&] {
     Values total = forLoop(
         Int(b, 1), shares, Int(b, 1), added, [&](Int other, mlir::ValueRange carried) -> Values {
           Int from = ((other * atLeastOne + own) << 5) + lane;
-          Value line =
-              hopper::load(exchange + (from << 4), mlir::VectorType::get(4, b.getF32Type()), 16);
+          Values others;
+          for (int64_t group = 0; group < slots.getGroups(); ++group)
+            llvm::append_range(
+                others, getElements(b, hopper::load(exchange(from, group),
+                                                    mlir::VectorType::get(4, b.getF32Type()), 16)));
           Values next;
-          for (auto [before, more] : llvm::zip(carried, getElements(b, line)))
+          for (auto [before, more] : llvm::zip(carried, others))
             next.push_back(addFloat(b, before, more));
           return next;
         });

@@ -2,10 +2,45 @@
 
 using namespace moec::hopper;
 
-static int64_t getSumsBytes(int64_t rows) { return rows / 16 * SplitSlots::kWarpBytes; }
+int64_t SplitSlots::getWarpUnits(const LatentProblem &problem) {
+  return problem.floatResult ? kWarpGroups : kWarpGroups / 2;
+}
 
-int64_t SplitSlots::getBytes(int64_t blocks, int64_t rows) {
-  return 2 * blocks * (getSumsBytes(rows) + kRowsBytes);
+static int64_t getSumsBytes(const LatentProblem &problem, int64_t rows) {
+  return rows / 16 * SplitSlots::getWarpUnits(problem) * SplitSlots::kUnitBytes;
+}
+
+int64_t SplitSlots::getBytes(const LatentProblem &problem, int64_t blocks, int64_t rows) {
+  return 2 * blocks * (::getSumsBytes(problem, rows) + kRowsBytes);
+}
+
+int64_t SplitSlots::getSumsBytes() const { return ::getSumsBytes(parts.problem, parts.sizes.rows); }
+
+mlir::VectorType SplitSlots::getLine() const {
+  mlir::Type element = parts.b.getI32Type();
+  if (parts.problem.floatResult)
+    element = parts.b.getF32Type();
+  return mlir::VectorType::get(4, element);
+}
+
+Value SplitSlots::pack(mlir::ValueRange sums) const {
+  if (parts.problem.floatResult)
+    return makeVector(parts.b, sums);
+  Values packed;
+  for (size_t i = 0; i < sums.size(); i += 2)
+    packed.push_back(packBFloat16(parts.b, sums[i], sums[i + 1]));
+  return makeVector(parts.b, packed);
+}
+
+Values SplitSlots::unpack(Value line) const {
+  Values elements = getElements(parts.b, line);
+  if (parts.problem.floatResult)
+    return elements;
+  Values sums;
+  for (Value pair : elements)
+    for (unsigned half : {0, 1})
+      sums.push_back(unpackBFloat16(parts.b, pair, half));
+  return sums;
 }
 
 Int SplitSlots::getSlot(const Int &worker, const Bool &begins) const {
@@ -13,13 +48,13 @@ Int SplitSlots::getSlot(const Int &worker, const Bool &begins) const {
 }
 
 Global SplitSlots::getSums(const Int &slot) const {
-  return parts.frame.getSlot(parts.problem.slots.scratch).at(slot, getSumsBytes(parts.sizes.rows));
+  return parts.frame.getSlot(parts.problem.slots.scratch).at(slot, getSumsBytes());
 }
 
 Global SplitSlots::getRows(const Int &slot) const {
   int64_t slots = 2 * parts.sizes.workers * parts.sizes.parts;
   Global scratch = parts.frame.getSlot(parts.problem.slots.scratch);
-  Int first(parts.b, slots * getSumsBytes(parts.sizes.rows));
+  Int first(parts.b, slots * getSumsBytes());
   return (scratch + first).at(slot, kRowsBytes);
 }
 

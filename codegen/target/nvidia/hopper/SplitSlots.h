@@ -2,8 +2,9 @@
 // a tile, in the launch's scratch memory. A block has two *slots*: for a tile that began before its
 // range and for one that goes on behind it.
 //
-//   sums   f32 [warps][64 units][32 lanes][4]: unit u is columns 8u .. 8u + 7 of a warp's 16 rows,
-//          as WgmmaValues leaves them
+//   sums   [warps][units][32 lanes] of 16 bytes: a unit is a warp's 16 rows of 16 columns in bf16,
+//   or
+//          of 8 in f32 where the result is f32; a lane has what WgmmaValues leaves it of these
 //   rows   f32 [64][2]: a row's reference and sum of weights (LazySoftmax)
 //
 // A tile's counter, one for each block of the launch, is that of the worker that begins the tile.
@@ -17,11 +18,12 @@ class SplitSlots {
 public:
   explicit SplitSlots(const LatentParts &parts) : parts(parts) {}
 
-  static constexpr int64_t kWarpUnits = 64, kUnitBytes = 512, kWarpBytes = kWarpUnits * kUnitBytes;
-  static constexpr int64_t kRowsBytes = 64 * 8;
+  static constexpr int64_t kUnitBytes = 512, kRowsBytes = 64 * 8;
 
+  /// Units of a warp's rows.
+  static int64_t getWarpUnits(const LatentProblem &problem);
   /// For `blocks` blocks with `rows` query rows.
-  static int64_t getBytes(int64_t blocks, int64_t rows);
+  static int64_t getBytes(const LatentProblem &problem, int64_t blocks, int64_t rows);
 
   /// The slot of `worker` for a tile that `worker` begins, or not.
   Int getSlot(const Int &worker, const Bool &begins) const;
@@ -29,7 +31,20 @@ public:
   Global getRows(const Int &slot) const;
   Global getCounter(const ContextPlan::Sharing &sharing) const;
 
+  int64_t getWarpUnits() const { return getWarpUnits(parts.problem); }
+  /// Blocks of 8 columns that a unit has.
+  int64_t getGroups() const { return kWarpGroups / getWarpUnits(); }
+  /// A lane's part of a unit, four f32 a block of columns, as what is stored of it, and back.
+  Value pack(mlir::ValueRange sums) const;
+  Values unpack(Value line) const;
+  /// What pack returns.
+  mlir::VectorType getLine() const;
+
 private:
+  static constexpr int64_t kWarpGroups = LatentProblem::kLatent / 8;
+
+  int64_t getSumsBytes() const;
+
   const LatentParts &parts;
 };
 

@@ -68,11 +68,12 @@ void SplitSums::storeRow(const Global &to, mlir::ValueRange values) const {
 }
 
 void SplitSums::leave(const Int &slot, mlir::ValueRange sums, const LazySoftmax::Rows &rows) const {
-  Global to = slots.getSums(slot) + (warp * SplitSlots::kWarpBytes + (lane << 4));
-  for (size_t i = 0; i < sums.size() / 4; ++i) {
-    int64_t unit = warpgroup * (kColumns / 8) + i;
-    hopper::store(makeVector(b, sums.slice(4 * i, 4)), to + unit * SplitSlots::kUnitBytes, 16);
-  }
+  constexpr int64_t kBytes = SplitSlots::kUnitBytes;
+  int64_t units = slots.getWarpUnits(), values = 4 * slots.getGroups();
+  Global to = slots.getSums(slot) + (warp * (units * kBytes) + (lane << 4));
+  for (int64_t i = 0; i < units / 2; ++i)
+    hopper::store(slots.pack(sums.slice(values * i, values)),
+                  to + (warpgroup * units / 2 + i) * kBytes, 16);
   if (warpgroup != 0)
     return; // both have the same rows
   Global state = slots.getRows(slot) + (row << 3);
