@@ -14,6 +14,12 @@ static Int maxOverLanes(Int x) {
   return x;
 }
 
+static Int minOverLanes(Int x) {
+  for (int64_t distance : {16, 8, 4, 2, 1})
+    x = min(x, Int(*x.b, shuffleXor(*x.b, x.value, distance)));
+  return x;
+}
+
 static Int toBlocks(const Int &rows) { return (rows + (ContextPlan::kBlockRows - 1)) >> 6; }
 
 ContextPlan::ContextPlan(const TokenTiles &tiles, const Int &worker, const Limits &limits)
@@ -147,4 +153,16 @@ ContextPlan::forEachPiece(mlir::ValueRange carried,
 
 ContextPlan::Sharing ContextPlan::getSharing(const Int &start, const Int &blocks) const {
   return {start / per, (start + blocks - 1) / per};
+}
+
+Int ContextPlan::countOldRows() const {
+  Int tokens = tiles.getNumTokens(), most(*b, -1);
+  Int sequence = tiles.getSequence(min(firstToken, tokens - 1));
+  Values least = forLoop(lane, tokens, Int(*b, 32), {most.value},
+                         [&](Int token, mlir::ValueRange carried) -> Values {
+                           Bool isOther = tiles.getSequence(token) != sequence;
+                           Int row = select(isOther, most, tiles.getLength(token) - 1);
+                           return {min(Int(*b, carried[0]), row).value};
+                         });
+  return minOverLanes(Int(*b, least[0]));
 }

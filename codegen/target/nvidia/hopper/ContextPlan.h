@@ -41,6 +41,12 @@ public:
   Values forEachPiece(mlir::ValueRange carried,
                       llvm::function_ref<Values(const Piece &, mlir::ValueRange)> body) const;
 
+  /// Whether a piece is of the tile with which the worker's range begins.
+  Bool isFirst(const Piece &piece) const { return piece.token == firstToken; }
+  /// Of that tile's sequence, the cached rows that were there before the step: those below the
+  /// positions of all of its tokens. By all lanes of a warp.
+  Int countOldRows() const;
+
   /// The workers that have blocks of a tile.
   struct Sharing {
     Int first, last;

@@ -87,15 +87,16 @@ void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &
   parts.plan.emplace(parts.tiles, parts.worker, parts.sizes.limits);
   syncBlock(b);
   launchDependents(b);
-  waitDependencies(b);
   ifThen(
       warpgroup == kConsumers,
       [&] {
+        Int oldRows = parts.plan->countOldRows();
         decreaseRegisters(b, kProducerRegisters);
-        ifThen(thread == kProducerThread, [&] { emitLatentProducer(parts); });
+        ifThen(thread == kProducerThread, [&] { emitLatentProducer(parts, oldRows); });
       },
       [&] {
         increaseRegisters(b, kConsumerRegisters);
+        waitDependencies(b);
         ifThen(
             warpgroup == 0, [&] { LatentConsumer(parts, 0).emit(); },
             [&] { LatentConsumer(parts, 1).emit(); });

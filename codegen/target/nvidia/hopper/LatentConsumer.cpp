@@ -56,11 +56,10 @@ void LatentConsumer::emit() {
         Int turn(b, at[2]);
         Piece piece = pieces.get(turn);
         Int longest = piece.getLongest();
-        Context context{piece, piece.getShortest(),
+        Context context{piece, turn, piece.getShortest(),
                         select((longest & 63) != 0, longest >> 6, Int(b, -1))};
         State state{Int(b, at[0]), Int(b, at[1]), softmax.getStart(),
                     Values(kHalves * kHalfSums, constantFloat(b, 0))};
-        wait(LatentMemory::kQueriesFull, turn);
         state = warpgroup == 0 ? computeEven(context, state) : computeOdd(context, state);
         arriveIf(memory.barriers, LatentMemory::kQueriesEmpty, lane == 0);
         SplitSums(parts, warpgroup).put(piece, state.sums, softmax.addOverQuad(state.rows));
@@ -85,7 +84,7 @@ LatentConsumer::State LatentConsumer::computeEven(const Context &context, State 
     state.odd = state.odd + 1;
   };
   Int begin = piece.getBegin();
-  finish(startScores(0, state.even), begin);
+  finish(startScores(0, state.even, nullptr, &context.turn), begin);
   Values looped = forLoop(begin + 2, piece.getEnd(), Int(b, 2), state.getValues(),
                           [&](Int block, mlir::ValueRange carried) -> Values {
                             state = State::get(b, carried);
@@ -121,6 +120,8 @@ LatentConsumer::State LatentConsumer::computeOdd(const Context &context, State s
     state.sums = startSums(context, 0, block, weights, state.sums);
     state.even = state.even + 1;
   };
+  for (BoxGroup group : LatentMemory::getOrder(0))
+    wait(LatentMemory::getQueriesFull(group), context.turn);
   Values looped = forLoop(piece.getBegin() + 1, piece.getEnd(), Int(b, 2), state.getValues(),
                           [&](Int block, mlir::ValueRange carried) -> Values {
                             state = State::get(b, carried);
@@ -156,12 +157,14 @@ void LatentConsumer::release(int64_t buffer, BoxGroup group) {
 }
 
 Value LatentConsumer::startScores(int64_t buffer, const Int &turn,
-                                  llvm::function_ref<void()> afterFirst) {
+                                  llvm::function_ref<void()> afterFirst, const Int *queriesTurn) {
   // Were the descriptors not pinned, LLVM would compute all 72 of them outside of the loop.
   Value x = pin(b, queries), y = pin(b, keys[buffer]), sums;
   for (BoxGroup group : LatentMemory::getOrder(buffer)) {
     bool isFirst = !sums;
     wait(LatentMemory::getFull(buffer, group), turn);
+    if (queriesTurn)
+      wait(LatentMemory::getQueriesFull(group), *queriesTurn);
     fenceProducts(b);
     auto [first, count] = LatentMemory::getBoxes(group);
     for (int64_t box = first; box < first + count; ++box)

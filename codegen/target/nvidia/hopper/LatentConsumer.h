@@ -39,6 +39,7 @@ private:
   /// What is asked of each block.
   struct Context {
     const Piece &piece;
+    Int turn;     // of the queries
     Int shortest; // as Piece::getShortest
     Int lastPart; // the block of which only a part exists
   };
@@ -46,9 +47,11 @@ private:
   State computeEven(const Context &context, State state);
   State computeOdd(const Context &context, State state);
 
-  /// Starts the scores of a buffer's block; `afterFirst` is called behind the first products.
+  /// Starts the scores of a buffer's block; `afterFirst` is called behind the first products. With
+  /// `queriesTurn` it waits for the queries, too.
   Value startScores(int64_t buffer, const Int &turn,
-                    llvm::function_ref<void()> afterFirst = nullptr);
+                    llvm::function_ref<void()> afterFirst = nullptr,
+                    const Int *queriesTurn = nullptr);
   Values waitScores(Value scores, int64_t buffer);
   /// Scores of columns that a row does not attend to become -inf.
   Values hideScores(const Context &context, mlir::ValueRange scores, const Int &block);

@@ -43,8 +43,9 @@ public:
   static int64_t getEmpty(int64_t buffer, BoxGroup group) {
     return kEmpty + getOffset(buffer, group);
   }
+  static int64_t getQueriesFull(BoxGroup group) { return kQueriesFull + getOffset(0, group); }
   static constexpr int64_t kEmpty = 8 * 2 * kGroups, kQueriesFull = 2 * kEmpty,
-                           kQueriesEmpty = kQueriesFull + 8, kCombine = kQueriesEmpty + 8,
+                           kQueriesEmpty = kQueriesFull + 8 * kGroups, kCombine = kQueriesEmpty + 8,
                            kPiece = kCombine + 8;
 
   Shared buffers, queries, weights, pieces, barriers;

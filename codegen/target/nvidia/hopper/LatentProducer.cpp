@@ -10,23 +10,30 @@ namespace {
 
 class Producer {
 public:
-  explicit Producer(const LatentParts &parts)
-      : parts(parts), b(parts.b), memory(parts.memory), pieces(parts),
+  Producer(const LatentParts &parts, const Int &oldRows)
+      : parts(parts), oldRows(oldRows), b(parts.b), memory(parts.memory), pieces(parts),
         pages(parts.frame.getDim(kPages)),
         table(parts.frame.getSlot(parts.problem.slots.blockTable)) {}
 
   void emit();
 
 private:
+  /// How often either buffer and the queries have been filled.
+  struct Turns {
+    Int even, odd, queries;
+  };
+  Values bringPiece(const LatentParts::Piece &piece, const Turns &turns);
   void waitFreeQueries(const Int &turn);
   void bringQueries(const LatentParts::Piece &piece, const Int &turn);
-  void bringHeads(const BlockRows &rows, int64_t token);
+  void bringHeads(const BlockRows &rows, BoxGroup group, int64_t token);
   /// Block `block` of a sequence into a buffer that has been filled `turn` times.
   void bringBlock(const Int &sequence, const Int &block, int64_t buffer, const Int &turn);
   Int getCacheRow(const Int &sequence, const Int &block);
-  Shared getBarrier(int64_t offset) const { return memory.barriers + offset; }
+  /// A place of which nothing is computed in advance: 27 of them would take as many registers.
+  static Shared pinPlace(const Shared &place) { return Shared::at(pin(place.getAddress())); }
 
   const LatentParts &parts;
+  Int oldRows;
   Builder &b;
   const LatentMemory &memory;
   LatentPieces pieces;
@@ -42,54 +49,69 @@ void Producer::emit() {
   // Carried: how often either buffer and the queries have been filled.
   Values all = parts.forEachPiece(
       {zero, zero, zero}, [&](const LatentParts::Piece &piece, mlir::ValueRange before) -> Values {
-        Int sequence = parts.tiles.getSequence(piece.token), queries(b, before[2]);
-        Int pairs = (piece.end - piece.begin + 1) >> 1;
-        bringQueries(piece, queries);
-        Values turns = forLoop(Int(b, 0), pairs, Int(b, 1), before.take_front(2),
-                               [&](Int pair, mlir::ValueRange carried) -> Values {
-                                 Int even(b, carried[0]), odd(b, carried[1]);
-                                 Int block = piece.begin + (pair << 1);
-                                 bringBlock(sequence, block, 0, even);
-                                 auto bringOdd = [&]() -> Values {
-                                   bringBlock(sequence, block + 1, 1, odd);
-                                   return {(odd + 1).value};
-                                 };
-                                 Values next =
-                                     choose(block + 1 < piece.end, {b.getI32Type()}, bringOdd,
-                                            [&]() -> Values { return {odd.value}; });
-                                 return {(even + 1).value, next[0]};
-                               });
-        return {turns[0], turns[1], (queries + 1).value};
+        return bringPiece(piece, {Int(b, before[0]), Int(b, before[1]), Int(b, before[2])});
       });
   Int queries(b, all[2]);
   waitFreeQueries(queries);
   pieces.end(queries);
 }
 
+static void unless(const Bool &condition, llvm::function_ref<void()> no) {
+  ifThen(condition, [] {}, no);
+}
+
+/// Blocks that are older than the step need not wait for the launch before: a step begins with what
+/// its launches read of the host, behind all that the step before has written.
+Values Producer::bringPiece(const LatentParts::Piece &piece, const Turns &turns) {
+  Int sequence = parts.tiles.getSequence(piece.token), second = piece.begin + 1;
+  Int old = select(parts.plan->isFirst(piece), oldRows >> 6, Int(b, 0)); // blocks
+  Bool isEarly = (second < old) & (second < piece.end);
+  unless(piece.begin < old, [&] { waitDependencies(b); });
+  bringBlock(sequence, piece.begin, 0, turns.even);
+  ifThen(isEarly, [&] { bringBlock(sequence, second, 1, turns.odd); });
+  waitDependencies(b);
+  bringQueries(piece, turns.queries);
+  Values after =
+      forLoop(second, piece.end, Int(b, 2), {(turns.even + 1).value, turns.odd.value},
+              [&](Int block, mlir::ValueRange carried) -> Values {
+                Int even(b, carried[0]), odd(b, carried[1]);
+                unless(isEarly & (block == second), [&] { bringBlock(sequence, block, 1, odd); });
+                Bool isMore = block + 1 < piece.end;
+                ifThen(isMore, [&] { bringBlock(sequence, block + 1, 0, even); });
+                return {(even + toInt(isMore)).value, (odd + 1).value};
+              });
+  return {after[0], after[1], (turns.queries + 1).value};
+}
+
 void Producer::waitFreeQueries(const Int &turn) {
   waitBarrier(memory.barriers, LatentMemory::kQueriesEmpty, (turn & 1) ^ 1);
 }
 
+/// In the order in which the first block's scores read them.
 void Producer::bringQueries(const LatentParts::Piece &piece, const Int &turn) {
   BlockRows rows = parts.getRows(piece.token, piece.tile);
-  int64_t bytes = parts.sizes.blockHeads * LatentProblem::kWidth * 2;
+  int64_t boxBytes = parts.sizes.blockHeads * 128;
   waitFreeQueries(turn);
   pieces.put(piece, turn);
-  arriveExpecting(getBarrier(LatentMemory::kQueriesFull), rows.count * bytes);
-  bringHeads(rows, 0);
-  for (int64_t token = 1; token < parts.sizes.blockTokens; ++token)
-    ifThen(Int(b, token) < rows.count, [&] { bringHeads(rows, token); });
+  for (BoxGroup group : LatentMemory::getOrder(0)) {
+    int64_t boxes = LatentMemory::getBoxes(group).second;
+    arriveExpecting(pinPlace(memory.barriers) + LatentMemory::getQueriesFull(group),
+                    rows.count * (boxes * boxBytes));
+    bringHeads(rows, group, 0);
+    for (int64_t token = 1; token < parts.sizes.blockTokens; ++token)
+      ifThen(Int(b, token) < rows.count, [&] { bringHeads(rows, group, token); });
+  }
 }
 
-void Producer::bringHeads(const BlockRows &rows, int64_t token) {
-  Shared barrier = getBarrier(LatentMemory::kQueriesFull);
-  Shared to = memory.queries + token * parts.sizes.blockHeads * 128;
-  for (int64_t box = 0; box < LatentMemory::kBoxes; ++box) {
-    bool isRope = box == LatentMemory::kRopeBox;
+void Producer::bringHeads(const BlockRows &rows, BoxGroup group, int64_t token) {
+  Shared to = pinPlace(memory.queries) + token * parts.sizes.blockHeads * 128;
+  Shared barrier = pinPlace(memory.barriers) + LatentMemory::getQueriesFull(group);
+  bool isRope = group == BoxGroup::Rope;
+  auto [first, count] = LatentMemory::getBoxes(group);
+  for (int64_t box = first; box < first + count; ++box)
     copyBox(to + box * LatentMemory::kBoxBytes, isRope ? parts.ropeMap : parts.latentMap,
             {Int(b, isRope ? 0 : 64 * box).value, rows.head.value, (rows.token + token).value},
             barrier);
-  }
 }
 
 Int Producer::getCacheRow(const Int &sequence, const Int &block) {
@@ -101,15 +123,18 @@ Int Producer::getCacheRow(const Int &sequence, const Int &block) {
 
 void Producer::bringBlock(const Int &sequence, const Int &block, int64_t buffer, const Int &turn) {
   Int row = getCacheRow(sequence, block), parity = (turn & 1) ^ 1;
+  Shared to = pinPlace(memory.getBuffer(buffer)), barriers = pinPlace(memory.barriers);
   for (BoxGroup group : LatentMemory::getOrder(buffer)) {
     auto [first, count] = LatentMemory::getBoxes(group);
-    Shared full = getBarrier(LatentMemory::getFull(buffer, group));
-    waitBarrier(memory.barriers, LatentMemory::getEmpty(buffer, group), parity);
+    Shared full = barriers + LatentMemory::getFull(buffer, group);
+    waitBarrier(barriers, LatentMemory::getEmpty(buffer, group), parity);
     arriveExpecting(full, Int(b, count * LatentMemory::kBoxBytes));
     for (int64_t box = first; box < first + count; ++box)
-      copyBox(memory.getBuffer(buffer) + box * LatentMemory::kBoxBytes, parts.cacheMap,
+      copyBox(to + box * LatentMemory::kBoxBytes, parts.cacheMap,
               {Int(b, 64 * box).value, row.value}, full);
   }
 }
 
-void moec::hopper::emitLatentProducer(const LatentParts &parts) { Producer(parts).emit(); }
+void moec::hopper::emitLatentProducer(const LatentParts &parts, const Int &oldRows) {
+  Producer(parts, oldRows).emit();
+}

@@ -5,8 +5,9 @@
 
 namespace moec::hopper {
 
-/// By one thread: for each of the block's pieces its queries, then its blocks of cached rows into
-/// the two buffers by turns, each group of boxes as soon as it is free.
-void emitLatentProducer(const LatentParts &parts);
+/// By one thread: for each of the block's pieces its queries, and its blocks of cached rows into
+/// the two buffers by turns, each group of boxes as soon as it is free. `oldRows` as of
+/// ContextPlan::countOldRows.
+void emitLatentProducer(const LatentParts &parts, const Int &oldRows);
 
 } // namespace moec::hopper

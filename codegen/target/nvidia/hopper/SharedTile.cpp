@@ -53,7 +53,7 @@ private:
 
 SharedTile::SharedTile(const LatentParts &parts, const SharedPart &part)
     : parts(parts), b(parts.b), slots(parts), sharing(part.sharing), rows(part.rows),
-      thread(getThread(b)), lane(thread & 31), warp(thread >> 5),
+      thread(pin(getThread(b))), lane(thread & 31), warp(thread >> 5),
       count(sharing.last - sharing.first + 1) {
   Int units = parts.countWarps(rows) * slots.getWarpUnits();
   share = ceilDiv(units, count);
