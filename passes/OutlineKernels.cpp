@@ -58,7 +58,8 @@ uintptr_t getRowClass(kern::GroupOp group, const Signature &signature) {
   auto bounds =
       group->getParentOfType<func::FuncOp>()->getAttrOfType<kern::BoundsAttr>(kBoundsAttr);
   kern::Hero hero = *group.getHero();
-  bool isMatrix = hero == kern::Hero::Matmul || hero == kern::Hero::GroupedMatmul;
+  bool isMatrix = hero == kern::Hero::Matmul || hero == kern::Hero::GroupedMatmul ||
+                  hero == kern::Hero::HeadMatmul;
   if (!classes || !bounds || !(isMatrix || hero == kern::Hero::Attention))
     return 0;
   uint64_t rows = countRows(signature.rows.back(), signature.types.back(), bounds.getSizes());

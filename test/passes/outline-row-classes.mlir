@@ -56,6 +56,36 @@ func.func @many(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
   return %1 : tensor<?x8xf32>
 }
 
+// Products by head are in classes, too.
+// CHECK-LABEL: func.func @few_heads
+// CHECK: kern.launch @[[HEADS:head_matmul[a-z0-9_]*]](
+// SHARED-LABEL: func.func @few_heads
+// SHARED: kern.launch @[[HEADS:head_matmul[a-z0-9_]*]](
+func.func @few_heads(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
+    attributes {kern.bounds = #kern.bounds<tokens = 1, sequences = 1, output_rows = 1, context_length = 64>} {
+  %w = moe.param @w : tensor<8x8xf32>
+  %0 = kern.group hero <head_matmul> label "heads" {
+    %r = moe.head_linear %x, %w {heads = 1 : i64, x_offset = 0 : i64, x_size = 8 : i64, w_offset = 0 : i64, w_size = 8 : i64, transposed = false} : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+    kern.yield %r : tensor<?x8xf32>
+  } : tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @many_heads
+// CHECK-NOT: kern.launch @[[HEADS]](
+// CHECK: kern.launch @head_matmul
+// SHARED-LABEL: func.func @many_heads
+// SHARED: kern.launch @[[HEADS]](
+func.func @many_heads(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
+    attributes {kern.bounds = #kern.bounds<tokens = 64, sequences = 1, output_rows = 1, context_length = 64>} {
+  %w = moe.param @w : tensor<8x8xf32>
+  %0 = kern.group hero <head_matmul> label "heads" {
+    %r = moe.head_linear %x, %w {heads = 1 : i64, x_offset = 0 : i64, x_size = 8 : i64, w_offset = 0 : i64, w_size = 8 : i64, transposed = false} : (tensor<?x8xf32>, tensor<8x8xf32>) -> tensor<?x8xf32>
+    kern.yield %r : tensor<?x8xf32>
+  } : tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
 // Attention: steps of up to 256 tokens share a kernel, longer prompts have another.
 // CHECK-LABEL: func.func @step
 // CHECK: kern.launch @[[ATTENTION:attention[a-z0-9_]*]](

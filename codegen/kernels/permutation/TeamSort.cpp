@@ -2,6 +2,7 @@
 
 #include "codegen/kernels/Exchange.h"
 #include "codegen/kernels/Vectors.h"
+#include "codegen/kernels/permutation/FewSort.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -47,10 +48,22 @@ void TeamSort::count(Value memory, ValueRange at) {
 void TeamSort::emit(Value begin, Value end) {
   firstToken = begin;
   numPairs = mulIndex(b, arith::SubIOp::create(b, end, begin), topK);
+  // So few are one tile's.
+  Value all = mulIndex(b, ids.rows, topK);
+  Value areFew = arith::CmpIOp::create(b, CmpIPredicate::ule, all, constantIndex(b, team.subgroup));
+  auto branch = scf::IfOp::create(b, areFew, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  FewSort{b, team, ids, rows, slots, offsets, topK, experts}.emit(all);
+  b.setInsertionPointToStart(branch.elseBlock());
+  sortShare();
+}
+
+void TeamSort::sortShare() {
   clear();
   barrier(b, team);
-  countTokens(constantIndex(b, 0), begin, before);
-  countTokens(begin, ids.rows, rest);
+  countTokens(constantIndex(b, 0), firstToken, before);
+  countTokens(firstToken, ids.rows, rest);
   countRuns();
   barrier(b, team);
   findStarts();

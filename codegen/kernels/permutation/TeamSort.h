@@ -25,6 +25,8 @@ public:
   static int64_t countBytes(int64_t experts, int64_t threads, const Machine &machine);
 
 private:
+  /// The share as any other, however many pairs.
+  void sortShare();
   mlir::Value number(int64_t value);
   /// Adds one to element `at` of memory of the tile.
   void count(mlir::Value memory, mlir::ValueRange at);
