@@ -23,6 +23,13 @@ kern.kernel @down_most(%x: !moe.qtensor<?x640xf8E4M3FN, block = [1, 128], scale 
   kern.yield %0 : tensor<?x264xf32>
 }
 
+kern.kernel @down_most_boxes(%x: !moe.qtensor<?x1024xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<2x264x1024xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<3xi32>) -> tensor<?x264xf32>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 2>, unit, unit, #kern.rows<tokens * 2>], row_strides = array<i64: 1024, 1024, 0, 264>,
+                schedule = #kern.schedule<{brought = 0 : i64, column_waves = 1 : i64, columns = 128 : i64, consumers = 2 : i64, parts = 1 : i64, rows = 256 : i64, split = 1 : i64, staged = 0 : i64, stages = 3 : i64, workers = 132 : i64}>} {
+  %0 = moe.grouped_linear %x, %w, %o : (!moe.qtensor<?x1024xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<2x264x1024xf8E4M3FN, block = [128, 128], scale = f32>, tensor<3xi32>) -> tensor<?x264xf32>
+  kern.yield %0 : tensor<?x264xf32>
+}
+
 kern.kernel @down_one(%x: !moe.qtensor<?x512xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<1x136x512xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<2xi32>) -> tensor<?x136xf32>
     attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 1>], row_strides = array<i64: 512, 512, 0, 136>,
                 schedule = #kern.schedule<{brought = 0 : i64, column_waves = 1 : i64, columns = 144 : i64, consumers = 2 : i64, parts = 1 : i64, rows = 128 : i64, split = 1 : i64, staged = 0 : i64, stages = 3 : i64, workers = 132 : i64}>} {

@@ -18,17 +18,18 @@ public:
   void emit();
 
 private:
-  bool canRest() const;
   Values computeTile(const TilePlace &place, mlir::ValueRange positions);
-  Values passTile(mlir::ValueRange positions) const;
   /// One block of K; `sums` go on.
   struct Step {
     MbarrierRing::Position operand, scale;
     Values sums;
+    Values loaded;    // the weight's scales, where they were fetched
     Values registers; // of the last product
   };
+  Values fetchScales(const Int &block, const WeightScales &weightScales) const;
   Values multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales);
-  Values multiplyBlocks(int64_t count, mlir::ValueRange carried, const WeightScales &weightScales);
+  Values multiplyBlocks(const Int &block, int64_t count, mlir::ValueRange carried,
+                        const WeightScales &weightScales);
   bool isBufferKnown() const;
   void multiplyBlock(Step &step, int64_t turn, bool isLastTurn, const WeightScales &weightScales);
   void finishTile(const TilePlace &place, mlir::ValueRange sums);
@@ -58,24 +59,12 @@ void Consumer::emit() {
   parts.waitForLaunch();
   Values start = join({operands.getUserStart().getValues(), scales.getUserStart().getValues()});
   parts.forTiles(start, [&](const TilePlace &place, mlir::ValueRange positions) {
-    if (!canRest())
-      return computeTile(place, positions);
-    Int firstRow = place.row + (warpRow - (warp & 3) * 16);
-    return choose(
-        firstRow < place.limit, positions.getTypes(), [&] { return computeTile(place, positions); },
-        [&] { return passTile(positions); });
+    return computeTile(place, positions);
   });
   parts.epilogue.finish(lane);
 }
 
-/// A warpgroup whose rows all lie behind the group's last one multiplies nothing: with a hundred
-/// rows a group, every second tile has few. Staged stores count a warp's tiles, clusters meet; with
-/// rows by the copy engine it was slower.
-bool Consumer::canRest() const {
-  return problem.isGathered() && tile.consumers > 1 && !tile.staged && tile.getCluster() == 1;
-}
-
-/// Both return the rings' positions behind the tile.
+/// Returns the rings' positions behind the tile.
 Values Consumer::computeTile(const TilePlace &place, mlir::ValueRange positions) {
   Values last = multiplyAll(positions, parts.getWeightScales(place));
   Values sums(mlir::ValueRange(last).drop_front(4));
@@ -83,50 +72,45 @@ Values Consumer::computeTile(const TilePlace &place, mlir::ValueRange positions)
   return Values(mlir::ValueRange(last).take_front(4));
 }
 
-Values Consumer::passTile(mlir::ValueRange positions) const {
-  Bool isFirst = lane == 0;
-  return forLoop(Int(b, 0), parts.numBlocks, Int(b, 1), positions,
-                 [&](Int block, mlir::ValueRange carried) {
-                   auto operand = operands.getPosition(carried.take_front(2));
-                   auto scale = scales.getPosition(carried.drop_front(2));
-                   operands.waitFull(operand);
-                   operands.release(operand, isFirst);
-                   Bool isLast = (block + 1 == parts.numBlocks) |
-                                 ((block & (kScaleBlocks - 1)) == kScaleBlocks - 1);
-                   ifThen(isLast, [&] {
-                     scales.waitFull(scale);
-                     scales.release(scale);
-                   });
-                   auto next = scales.advanceIf(scale, isLast);
-                   return join({operands.advance(operand).getValues(), next.getValues()});
-                 });
+/// Of this block's `block`-th block of K; behind the last one, the last one's.
+Values Consumer::fetchScales(const Int &block, const WeightScales &weightScales) const {
+  if (!parts.fetchesWeightScales())
+    return {};
+  Int there = min(block, parts.numBlocks - 1);
+  return weightScales.fetch(parts.frame.getSlot(problem.wScales), parts.firstBlock + there);
 }
 
 /// All blocks of K: the rings' positions behind them, then the sums.
 Values Consumer::multiplyAll(mlir::ValueRange positions, const WeightScales &weightScales) {
   Values zeros(countSums(), constantFloat(b, 0));
-  Values carried = join({positions, zeros});
+  Values carried = join({positions, zeros, fetchScales(Int(b, 0), weightScales)});
   int64_t rest = parts.blocks % kScaleBlocks; // K is divided among a cluster where there is none
+  Int whole = parts.numBlocks - rest;
   if (parts.blocks > rest)
-    carried = forLoop(Int(b, 0), parts.numBlocks - rest, Int(b, kScaleBlocks), carried,
-                      [&](Int, mlir::ValueRange before) {
-                        return multiplyBlocks(kScaleBlocks, before, weightScales);
+    carried = forLoop(Int(b, 0), whole, Int(b, kScaleBlocks), carried,
+                      [&](Int block, mlir::ValueRange before) {
+                        return multiplyBlocks(block, kScaleBlocks, before, weightScales);
                       });
   if (rest)
-    carried = multiplyBlocks(rest, carried, weightScales);
+    carried = multiplyBlocks(whole, rest, carried, weightScales);
+  carried.resize(4 + countSums());
   return carried;
 }
 
-/// The next `count` blocks of K, whose scales came together.
-Values Consumer::multiplyBlocks(int64_t count, mlir::ValueRange carried,
+/// `count` blocks of K from `block` on, whose scales came together.
+Values Consumer::multiplyBlocks(const Int &block, int64_t count, mlir::ValueRange carried,
                                 const WeightScales &weightScales) {
   Step step{operands.getPosition(carried.take_front(2)),
             scales.getPosition(carried.slice(2, 2)),
-            Values(carried.drop_front(4)),
+            Values(carried.slice(4, countSums())),
+            Values(carried.drop_front(4 + countSums())),
             {}};
-  for (int64_t turn = 0; turn < count; ++turn)
+  for (int64_t turn = 0; turn < count; ++turn) {
+    Values next = fetchScales(block + (turn + 1), weightScales);
     multiplyBlock(step, turn, turn + 1 == count, weightScales);
-  return join({step.operand.getValues(), step.scale.getValues(), step.sums});
+    step.loaded = next;
+  }
+  return join({step.operand.getValues(), step.scale.getValues(), step.sums, step.loaded});
 }
 
 /// Whether each turn of the loop, or of its unrolled form, has a buffer of its own: all their
@@ -145,8 +129,9 @@ void Consumer::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
   for (int64_t half = 0; half < 2 * tile.getRowWaves(); ++half)
     factors.push_back(
         load(column + (64 * (half / 2) + 8 * (half % 2)) * 4 * kScaleBlocks, b.getF32Type(), 4));
-  Values loaded =
-      weightScales.load(scales.getBuffer(step.scale) + tile.rows * 4 * kScaleBlocks, turn);
+  if (!parts.fetchesWeightScales())
+    step.loaded =
+        weightScales.load(scales.getBuffer(step.scale) + tile.rows * 4 * kScaleBlocks, turn);
 
   WgmmaTile product(b, Operand::E4M3, tile.columns);
   Shared buffer = operands.getBuffer(step.operand);
@@ -173,7 +158,7 @@ void Consumer::multiplyBlock(Step &step, int64_t turn, bool isLastTurn,
     }
     Values promoted = promote(llvm::ArrayRef(factors).slice(2 * rowWave, 2), step.registers,
                               mlir::ValueRange(step.sums).slice(wave * perWave, perWave),
-                              columnWave, loaded, weightScales);
+                              columnWave, step.loaded, weightScales);
     // Otherwise the compiler may move them behind the next product, whose registers they read.
     llvm::append_range(sums, anchor(b, promoted));
   }

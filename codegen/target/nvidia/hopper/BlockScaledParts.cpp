@@ -31,6 +31,18 @@ void BlockScaledParts::addMaps() {
   wMap = frame.addTensorMap(TensorMap::ofOperand(problem.wCodes, problem.k,
                                                  Extent::of(matrices * problem.weightRows),
                                                  static_cast<uint32_t>(tile.columns)));
+  if (copiesScales())
+    addScaleMap();
+}
+
+void BlockScaledParts::addScaleMap() {
+  TensorMap map;
+  map.slot = problem.xScales;
+  map.element = TensorMap::Element::Float32;
+  map.sizes = {Extent::of(blocks), problem.getRows()};
+  map.strides = {static_cast<uint64_t>(4 * blocks)};
+  map.box = {kScaleBlocks, static_cast<uint32_t>(tile.getBroughtRows())};
+  scaleMap = frame.addTensorMap(map);
 }
 
 void BlockScaledParts::start() {
@@ -56,15 +68,16 @@ void BlockScaledParts::start() {
 void BlockScaledParts::startBarriers() {
   bool together = problem.isGathered();
   operands.init(1 + (together ? RowGather::kThreads : 0), roles.getConsumerWarps());
-  // All lanes read scales by themselves, and what overwrites them is not the copy engine.
-  scales.init(together ? RowGather::kThreads : kScaleThreads, 128 * tile.consumers);
+  // All lanes read scales by themselves, and threads may overwrite them.
+  int64_t fillers = together ? RowGather::kThreads : kScaleThreads;
+  scales.init(fillers + (scaleMap ? 1 : 0), 128 * tile.consumers);
   epilogue.init();
   if (tile.split > 1) {
     initBarrier(arrived, 1);
     arriveExpecting(arrived, Int(b, tile.getGatheredBytes()));
   }
   fenceBarrierInit(b);
-  for (Value map : {xMap, wMap})
+  for (Value map : {xMap, wMap, scaleMap})
     if (map)
       prefetchMap(b, map);
   for (Value map : epilogue.getMaps())
@@ -108,7 +121,7 @@ WeightScales BlockScaledParts::getWeightScales(const TilePlace &place) const {
   llvm::SmallVector<Int, 2> rows;
   for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
     rows.push_back(getWeightRow(place.column, wave));
-  return WeightScales(b, {problem.weightRows, blocks, tile.columns}, rows);
+  return WeightScales(b, {problem.weightRows, blocks, tile.columns}, place.group, rows);
 }
 
 TilePlace BlockScaledParts::getPlace(const Int &index) const {

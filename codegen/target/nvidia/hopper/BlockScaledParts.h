@@ -26,6 +26,17 @@ public:
   /// Whether the launch may start before the one before has ended, and knows its tiles then.
   bool isEarly() const { return frame.getShape().earlyLaunch && !problem.groups; }
 
+  /// Whether the copy engine brings x's scales. With 16 bytes of each row it is slow, so it does
+  /// where a block of K takes long, and a tile has several boxes; then it takes nobody's
+  /// instructions.
+  bool copiesScales() const {
+    return !problem.isGathered() && blocks % kScaleBlocks == 0 && blocks > kScaleBlocks &&
+           tile.rows * tile.getTileColumns() > 128 * 128;
+  }
+  /// Whether who multiplies reads the weight's scales from memory, a block of K ahead; otherwise
+  /// they come with x's.
+  bool fetchesWeightScales() const { return problem.groups.has_value(); }
+
   /// In the tile's matrix of the weight.
   Int getWeightRow(const Int &column, int64_t wave) const;
   WeightScales getWeightScales(const TilePlace &place) const;
@@ -44,7 +55,7 @@ public:
   int64_t blocks; // of K
   MbarrierRing operands, scales;
   TileOrder order;
-  Value xMap, wMap; // of x: null when threads bring it
+  Value xMap, wMap, scaleMap; // of x and its scales: null when threads bring them
   Int numTiles;
   Int rank;                  // in the cluster
   Int firstBlock, numBlocks; // of K, this block's
@@ -53,6 +64,7 @@ public:
 
 private:
   void addMaps();
+  void addScaleMap();
   void startBarriers();
   void divideBlocks();
   bool sharesBandwidth() const { return tile.rows == 64 && tile.split == 1; }

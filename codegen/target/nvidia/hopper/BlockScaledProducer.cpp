@@ -36,8 +36,13 @@ private:
                     const Int &block);
   void bringScales(const MbarrierRing::Position &position, const TilePlace &place,
                    const RowGather &gather, const Int &block, const Int &thread);
+  void copyRowScales(const MbarrierRing::Position &position, const TilePlace &place,
+                     const Int &block);
   RowGather::Source getRowSource() const {
-    return {problem.xCodes, problem.k, problem.groups, problem.xScales};
+    RowGather::Source source{problem.xCodes, problem.k, problem.groups, std::nullopt};
+    if (!parts.scaleMap)
+      source.scales = problem.xScales;
+    return source;
   }
 
   const BlockScaledParts &parts;
@@ -181,6 +186,14 @@ void Producer::bringWeights(const MbarrierRing::Position &position, const TilePl
   }
 }
 
+/// By one thread, which arrives for the copy engine.
+void Producer::copyRowScales(const MbarrierRing::Position &position, const TilePlace &place,
+                             const Int &block) {
+  arriveExpecting(scales.getFull(position), Int(b, tile.getBroughtRows() * 4 * kScaleBlocks));
+  copyBox(scales.getBuffer(position), parts.scaleMap, {block.value, place.row.value},
+          scales.getFull(position));
+}
+
 /// Of the block's `block`-th block of K and the next ones, kScaleBlocks in all, by as many threads
 /// as the ring counts.
 void Producer::bringScales(const MbarrierRing::Position &position, const TilePlace &place,
@@ -188,10 +201,13 @@ void Producer::bringScales(const MbarrierRing::Position &position, const TilePla
   Shared to = scales.getBuffer(position);
   Int first = parts.firstBlock + block;
   scales.waitEmpty(position);
-  gather.bringScales(to, first, kScaleBlocks);
-  parts.getWeightScales(place).bring(to + tile.rows * 4 * kScaleBlocks,
-                                     parts.frame.getSlot(problem.wScales), place.group, first,
-                                     thread);
+  if (parts.scaleMap)
+    ifThen(thread == 0, [&] { copyRowScales(position, place, first); });
+  else
+    gather.bringScales(to, first, kScaleBlocks);
+  if (!parts.fetchesWeightScales())
+    parts.getWeightScales(place).bring(to + tile.rows * 4 * kScaleBlocks,
+                                       parts.frame.getSlot(problem.wScales), first, thread);
   arriveAfterCopies(scales.getFull(position));
 }
 

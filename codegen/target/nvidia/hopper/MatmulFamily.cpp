@@ -104,6 +104,7 @@ public:
     if (read.problem.groups) {
       size.groups = read.problem.groups->count;
       size.isGathered = read.problem.isGathered();
+      size.rowsPerToken = read.problem.rowsMultiplier;
     }
     SmallVector<Candidate> candidates;
     MLIRContext *context = kernel.getContext();

@@ -45,10 +45,12 @@ bool MatmulTile::fits(int64_t others) const {
 
 double MatmulSize::getActiveGroups() const { return groups ? double(std::min(groups, m)) : 1; }
 
-/// Groups are of random sizes: their last tiles are half full.
 double MatmulSize::countRowTiles(int64_t rows) const {
   if (!groups)
     return llvm::divideCeil(m, rows);
+  if (rowsPerToken == groups) // each has all tokens
+    return groups * llvm::divideCeil(m / groups, rows);
+  // Of random sizes: their last tiles are half full.
   double inGroup = getGroupRows() / rows;
   return getActiveGroups() * (inGroup <= 0.75 ? 1 : inGroup + 0.5);
 }
@@ -99,7 +101,8 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   double turns = std::ceil(tiles * tile.split / workers);
   double busy = std::min<double>(tiles * tile.split, workers);
   double blocks = size.k / 128.0 / tile.split;
-  double compute = turns * (blocks * estimateBlock(tile, busy) + 1) + 5;
+  double finish = size.groups ? tile.rows * tile.getTileColumns() / 16384.0 : 1;
+  double compute = turns * (blocks * estimateBlock(tile, busy) + finish) + 5;
   if (size.isGathered)
     compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
   if (size.groups && tile.parts > 1) {       // one warpgroup: a block of K is a chain of waits
@@ -109,8 +112,12 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   double weights = size.getActiveGroups() * size.n * size.columnWaves * size.k;
   double memory = (weights + double(size.m) * size.k) / 2.85e6;
   double cost = std::max(compute, memory + 4) + (tile.split > 1 ? 2 : 0);
-  if (size.groups) // one tile a block: they do not end together; and what is behind memory is felt
+  if (size.groups) {
+    // One tile a block: they do not end together; and what is behind memory is felt.
     cost += 0.1 * std::max(0.0, 2 - tiles / workers) * memory + 0.05 * compute;
+    if (tile.columns != 128 && tile.parts == 1) // x is read more often, or columns differ in scales
+      cost *= 1.015;
+  }
   return cost;
 }
 

@@ -54,6 +54,7 @@ struct MatmulSize {
   int64_t interleave = 0;     // runs of weight rows that a wave's columns must not cross; 0: none
   int64_t groups = 0;         // m rows in so many groups, a matrix of the weight each; 0: one range
   bool isGathered = false;    // threads bring x
+  int64_t rowsPerToken = 0;   // with groups: a token has rows in so many of them; 0: nobody says
 
   /// Groups that have rows, about, and how many each has.
   double getActiveGroups() const;

@@ -14,9 +14,10 @@ int64_t WeightScales::countRows(int64_t columns) {
   return 1 + (256 - getGroupColumns(columns) - 1 + columns - 128) / 128;
 }
 
-WeightScales::WeightScales(Builder &b, const Shape &shape, llvm::ArrayRef<Int> weightRows)
+WeightScales::WeightScales(Builder &b, const Shape &shape, const Int &matrix,
+                           llvm::ArrayRef<Int> weightRows)
     : b(&b), shape(shape), group(getGroupColumns(shape.columns)),
-      rowsPerWave(countRows(shape.columns)) {
+      rowsPerWave(countRows(shape.columns)), matrix(matrix) {
   for (const Int &row : weightRows) {
     firstRows.push_back(row >> 7);
     offsets.push_back(row & 127);
@@ -28,18 +29,16 @@ static int64_t countScaleRows(const WeightScales::Shape &shape) {
 }
 
 Int WeightScales::getLine(size_t wave, int64_t row) const {
-  return min(firstRows[wave] + row, Int(*b, countScaleRows(shape) - 1));
+  Int line = min(firstRows[wave] + row, Int(*b, countScaleRows(shape) - 1));
+  return matrix.value ? line + matrix * countScaleRows(shape) : line;
 }
 
-void WeightScales::bring(const Shared &to, const Global &scales, const Int &matrix,
-                         const Int &block, const Int &thread) const {
+void WeightScales::bring(const Shared &to, const Global &scales, const Int &block,
+                         const Int &thread) const {
   for (size_t wave = 0; wave < firstRows.size(); ++wave)
     for (int64_t row = 0; row < rowsPerWave; ++row) {
       int64_t index = static_cast<int64_t>(wave) * rowsPerWave + row;
-      Int line = getLine(wave, row);
-      if (matrix.value)
-        line = line + matrix * countScaleRows(shape);
-      Global from = scales.at(line, shape.blocks * 4) + block * 4;
+      Global from = scales.at(getLine(wave, row), shape.blocks * 4) + block * 4;
       Shared place = to + index * kBlocks * 4;
       if (shape.blocks % kBlocks == 0) {
         copyElement(place, from, kBlocks * 4, thread == index);
@@ -56,6 +55,15 @@ void WeightScales::prefetch(const Global &scales, const Int &lane) const {
       for (int64_t row = 0; row < rowsPerWave; ++row)
         prefetchLine(scales.at(getLine(wave, row), shape.blocks * 4) + lane * 128);
   });
+}
+
+Values WeightScales::fetch(const Global &scales, const Int &block) const {
+  Values values;
+  for (size_t wave = 0; wave < firstRows.size(); ++wave)
+    for (int64_t row = 0; row < rowsPerWave; ++row)
+      values.push_back(hopper::load(scales.at(getLine(wave, row), shape.blocks * 4) + block * 4,
+                                    b->getF32Type(), 4, /*constant=*/true));
+  return values;
 }
 
 Values WeightScales::load(const Shared &scales, int64_t index) const {

@@ -14,8 +14,8 @@ public:
     int64_t columns;            // of a wave
   };
 
-  /// `firstRows`: of each wave in the weight's matrix.
-  WeightScales(Builder &b, const Shape &shape, llvm::ArrayRef<Int> firstRows);
+  /// Of matrix `matrix` (no value: the only one); `firstRows`: of each wave in it.
+  WeightScales(Builder &b, const Shape &shape, const Int &matrix, llvm::ArrayRef<Int> firstRows);
 
   /// Rows of scales that a wave of so many columns may touch, from the one of its first row on.
   static int64_t countRows(int64_t columns);
@@ -25,12 +25,13 @@ public:
     return waves * countRows(columns) * kBlocks * 4;
   }
 
-  /// Of kBlocks blocks from `block` on, of those there are, by a thread of some; `scales` are
-  /// [matrices, ceil(weightRows / 128), blocks], `matrix` (no value: the only one) is meant.
-  void bring(const Shared &to, const Global &scales, const Int &matrix, const Int &block,
-             const Int &thread) const;
+  // `scales` are [matrices, ceil(weightRows / 128), blocks].
+  /// Of kBlocks blocks from `block` on, of those there are, by a thread of some.
+  void bring(const Shared &to, const Global &scales, const Int &block, const Int &thread) const;
   /// Brings all into the second cache, by a warp.
   void prefetch(const Global &scales, const Int &lane) const;
+  /// What `load` gives, from memory.
+  Values fetch(const Global &scales, const Int &block) const;
   /// One value a row of scales: of the `index`-th of the blocks that were brought to `scales`.
   Values load(const Shared &scales, int64_t index) const;
 
@@ -41,12 +42,13 @@ public:
   Value get(mlir::ValueRange loaded, int64_t wave, int64_t g) const;
 
 private:
-  /// Row `row` of scales that wave `wave` touches, in the first matrix.
+  /// Row `row` of scales that wave `wave` touches.
   Int getLine(size_t wave, int64_t row) const;
 
   Builder *b;
   Shape shape;
   int64_t group, rowsPerWave;
+  Int matrix;
   llvm::SmallVector<Int> firstRows, offsets; // of scales; of each wave's first column in its row
 };
 
