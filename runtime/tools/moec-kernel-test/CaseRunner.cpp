@@ -4,6 +4,7 @@
 #include "runtime/bundle/Format.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <chrono>
 #include <cmath>
@@ -44,34 +45,49 @@ template <typename T> T load(const uint8_t *bytes, uint64_t index) {
   return value;
 }
 
-double element(fb::DType type, const uint8_t *bytes, uint64_t i) {
+/// All codes of an 8-bit float.
+std::array<float, 256> decodeF8(int mantissa, int bias, bool finite) {
+  std::array<float, 256> values;
+  for (int code = 0; code < 256; ++code)
+    values[code] = fromF8(uint8_t(code), mantissa, bias, finite);
+  return values;
+}
+
+/// Calls `use(element)`, where element(bytes, i) is the i-th element as a number: a loop in `use`
+/// knows the type.
+template <typename Use> void withElements(fb::DType type, Use use) {
+  static const std::array<float, 256> e4m3 = decodeF8(3, 7, true), e5m2 = decodeF8(2, 15, false);
+  using Bytes = const uint8_t *;
   switch (type) {
   case fb::DType::F32:
-    return load<float>(bytes, i);
+    return use([](Bytes bytes, uint64_t i) -> double { return load<float>(bytes, i); });
   case fb::DType::F16:
-    return fromF16(load<uint16_t>(bytes, i));
+    return use([](Bytes bytes, uint64_t i) { return fromF16(load<uint16_t>(bytes, i)); });
   case fb::DType::BF16:
-    return std::bit_cast<float>(uint32_t(load<uint16_t>(bytes, i)) << 16);
+    return use([](Bytes bytes, uint64_t i) -> double {
+      return std::bit_cast<float>(uint32_t(load<uint16_t>(bytes, i)) << 16);
+    });
   case fb::DType::F8E4M3FN:
-    return fromF8(bytes[i], 3, 7, true);
+    return use([](Bytes bytes, uint64_t i) -> double { return e4m3[bytes[i]]; });
   case fb::DType::F8E5M2:
-    return fromF8(bytes[i], 2, 15, false);
+    return use([](Bytes bytes, uint64_t i) -> double { return e5m2[bytes[i]]; });
   case fb::DType::I8:
-    return load<int8_t>(bytes, i);
+    return use([](Bytes bytes, uint64_t i) -> double { return load<int8_t>(bytes, i); });
   case fb::DType::I32:
-    return load<int32_t>(bytes, i);
+    return use([](Bytes bytes, uint64_t i) -> double { return load<int32_t>(bytes, i); });
   case fb::DType::U8:
-    return bytes[i];
+    return use([](Bytes bytes, uint64_t i) -> double { return bytes[i]; });
   }
-  return 0;
 }
 
 } // namespace
 
 std::vector<double> decode(fb::DType type, const uint8_t *bytes, uint64_t count) {
   std::vector<double> values(count);
-  for (uint64_t i = 0; i < count; ++i)
-    values[i] = element(type, bytes, i);
+  withElements(type, [&](auto element) {
+    for (uint64_t i = 0; i < count; ++i)
+      values[i] = element(bytes, i);
+  });
   return values;
 }
 
@@ -134,46 +150,68 @@ void CaseRunner::fill(const Case &c, Buffers &buffers) {
   }
 }
 
-std::vector<double> CaseRunner::values(fb::DType type, const void *memory, uint64_t count) {
-  std::vector<uint8_t> bytes(count * elementSize(type));
-  device.copyOut(bytes.data(), memory, bytes.size());
-  return decode(type, bytes.data(), count);
+CaseRunner::Elements CaseRunner::read(fb::DType type, const void *memory, uint64_t count) {
+  Elements elements{type, std::vector<uint8_t>(count * elementSize(type))};
+  device.copyOut(elements.bytes.data(), memory, elements.bytes.size());
+  return elements;
 }
 
-std::vector<double> CaseRunner::expectedOf(const CaseOutput &o) {
-  const fb::Weight &w = *bundle.manifest().weights()->Get(*o.expected);
-  return values(w.dtype(), weights[*o.expected], w.bytes() / elementSize(w.dtype()));
+CaseRunner::Elements CaseRunner::readWeight(uint32_t index) {
+  const fb::Weight &w = *bundle.manifest().weights()->Get(index);
+  return read(w.dtype(), weights[index], w.bytes() / elementSize(w.dtype()));
 }
 
-void CaseRunner::compare(const CaseOutput &o, const std::vector<double> &expected, Buffers &buffers,
-                         CaseResult &result) {
-  std::vector<double> got = values(o.dtype, buffers.view(o.from).data, o.count);
-  std::vector<double> indices;
-  if (o.indices)
-    indices = values(fb::DType::I32, weights[*o.indices], expected.size());
+namespace {
+
+/// What is wrong about an output.
+struct Difference {
   double error = 0, norm = 0, largest = 0;
   uint64_t wrong = 0, first = 0; // elements that are no number, or differ where they must not
-  double wanted = 0;             // in place of the first
-  for (size_t i = 0; i < expected.size(); ++i) {
-    double index = o.indices ? indices[i] : double(i);
-    if (index < 0 || index >= double(o.count))
-      fail(ErrorKind::Bundle, "an index is ", int64_t(index), ", the output has ", o.count,
-           " elements");
-    double difference = std::fabs(got[size_t(index)] - expected[i]);
-    if (o.exact ? difference != 0 : !std::isfinite(difference)) {
-      if (!wrong++) {
-        first = uint64_t(index);
-        wanted = expected[i];
-      }
-      continue;
+  double got = 0, wanted = 0;    // of the first
+
+  void add(double value, double expected, uint64_t index, bool exact) {
+    double difference = std::fabs(value - expected);
+    if (exact ? difference != 0 : !std::isfinite(difference)) {
+      if (!wrong++)
+        first = index, got = value, wanted = expected;
+      return;
     }
     error += difference * difference;
-    norm += expected[i] * expected[i];
+    norm += expected * expected;
     largest = std::max(largest, difference);
   }
-  double rms = std::sqrt(norm / double(expected.size()));
-  double l2 = norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
-  double maxAbs = rms > 0 ? largest / rms : largest;
+};
+
+} // namespace
+
+void CaseRunner::compare(const CaseOutput &o, const Elements &expected, Buffers &buffers,
+                         CaseResult &result) {
+  Elements got = read(o.dtype, buffers.view(o.from).data, o.count);
+  uint64_t count = expected.bytes.size() / elementSize(expected.type);
+  Elements indices;
+  if (o.indices)
+    indices = readWeight(*o.indices);
+  auto indexOf = [&](uint64_t i) {
+    if (!o.indices)
+      return i;
+    int32_t index = load<int32_t>(indices.bytes.data(), i);
+    if (index < 0 || uint64_t(index) >= o.count)
+      fail(ErrorKind::Bundle, "an index is ", index, ", the output has ", o.count, " elements");
+    return uint64_t(index);
+  };
+  Difference found;
+  withElements(got.type, [&](auto gotElement) {
+    withElements(expected.type, [&](auto expectedElement) {
+      for (uint64_t i = 0; i < count; ++i) {
+        uint64_t index = indexOf(i);
+        found.add(gotElement(got.bytes.data(), index), expectedElement(expected.bytes.data(), i),
+                  index, o.exact);
+      }
+    });
+  });
+  double rms = std::sqrt(found.norm / double(count));
+  double l2 = found.norm > 0 ? std::sqrt(found.error / found.norm) : std::sqrt(found.error);
+  double maxAbs = rms > 0 ? found.largest / rms : found.largest;
   result.l2 = std::max(result.l2, l2);
   result.maxAbs = std::max(result.maxAbs, maxAbs);
   std::string what =
@@ -181,10 +219,10 @@ void CaseRunner::compare(const CaseOutput &o, const std::vector<double> &expecte
                  : "the reference's";
   if (!result.complaint.empty())
     return; // the first one stays
-  if (wrong)
-    result.complaint =
-        joined(wrong, o.exact ? " elements differ from " : " elements are NaN or infinite against ",
-               what, ", the first is ", first, " (", got[first], ", expected ", wanted, ")");
+  if (found.wrong)
+    result.complaint = joined(
+        found.wrong, o.exact ? " elements differ from " : " elements are NaN or infinite against ",
+        what, ", the first is ", found.first, " (", found.got, ", expected ", found.wanted, ")");
   else if (!o.exact && (l2 > o.maxL2 || maxAbs > o.maxAbs))
     result.complaint =
         joined("too far from ", what, ": allowed are max ", o.maxAbs, ", L2 ", o.maxL2);
@@ -210,16 +248,17 @@ CaseResult CaseRunner::check(const Case &c) {
                                 bundle.manifest().kernels()->Get(launch->kernel())->peak_flops());
   }
   Buffers buffers(device, bundle, c);
-  std::vector<std::vector<double>> expected;
+  std::vector<Elements> expected;
   if (c.reference)
     run(*c.reference, c, buffers);
   for (const CaseOutput &o : c.outputs)
-    expected.push_back(o.expected ? expectedOf(o)
-                                  : values(o.dtype, buffers.view(o.from).data, o.count));
+    expected.push_back(o.expected ? readWeight(*o.expected)
+                                  : read(o.dtype, buffers.view(o.from).data, o.count));
   run(*c.program, c, buffers);
   for (size_t i = 0; i < c.outputs.size(); ++i)
     compare(c.outputs[i], expected[i], buffers, result);
-  for (double counter : values(fb::DType::I32, buffers.counters.data(), kCounterBytes / 4))
+  Elements counters = read(fb::DType::I32, buffers.counters.data(), kCounterBytes / 4);
+  for (double counter : decode(counters.type, counters.bytes.data(), kCounterBytes / 4))
     if (counter != 0)
       result.complaint = joined("a counter is left at ", counter);
   return result;

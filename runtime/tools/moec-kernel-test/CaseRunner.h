@@ -26,13 +26,17 @@ public:
 
 private:
   struct Buffers;
+  struct Elements {
+    fb::DType type = fb::DType::U8;
+    std::vector<uint8_t> bytes;
+  };
   void fill(const Case &c, Buffers &buffers);
   void copyCaches(Buffers &buffers, uint32_t layers, uint64_t copies);
   void run(const fb::Program &program, const Case &c, Buffers &buffers);
-  std::vector<double> expectedOf(const CaseOutput &output);
-  void compare(const CaseOutput &output, const std::vector<double> &expected, Buffers &buffers,
+  void compare(const CaseOutput &output, const Elements &expected, Buffers &buffers,
                CaseResult &result);
-  std::vector<double> values(fb::DType type, const void *memory, uint64_t count);
+  Elements read(fb::DType type, const void *memory, uint64_t count);
+  Elements readWeight(uint32_t index);
 
   Device &device;
   const BundleFile &bundle;
