@@ -1,9 +1,9 @@
 """The kernels that are timed on a GPU: their text, their sizes, and what others need for the same work.
 
-A group is {"name", "kernels": MLIR text, "tokens", "sequences", "earlier", "peer": {case: microseconds}, "options"}; each becomes one
-package of pack-kernels, with these further `options`. Names begin as lines.py expects. Peers' figures are medians measured on an NVIDIA H100 80GB HBM3 with the method of moec-kernel-test
-(calls over inputs that no cache holds together), on another day: ratios to them are good to a few percent. peers.json has those of FP8
-products, with what cuBLASLt needed beside them.
+A group is {"name", "kernels": MLIR text, "tokens", "sequences", "earlier", "peer": {case: microseconds}}; each becomes one
+package of pack-kernels. Names begin as lines.py expects. Peers' figures are medians measured on an NVIDIA H100 80GB HBM3 with the method of
+moec-kernel-test (calls over inputs that no cache holds together), on another day: ratios to them are good to a few percent. peers.json has
+those of FP8 products, with what cuBLASLt needed beside them.
 """
 import peers
 
@@ -134,9 +134,8 @@ BF16_SHAPES = [(129280, 7168, "f32"), (256, 7168, "f32"), (4608, 3584, "bf16"), 
                (37888, 3584, "bf16"), (3584, 18944, "bf16"), (6144, 4096, "bf16"), (28672, 4096, "bf16"), (4096, 14336, "bf16")]
 
 
-def group(name, text, tokens, peer=None, sequences=1, earlier=0, options=()):
-    return {"name": name, "kernels": text, "tokens": tokens, "peer": peer or {}, "sequences": sequences, "earlier": earlier,
-            "options": list(options)}
+def group(name, text, tokens, peer=None, sequences=1, earlier=0):
+    return {"name": name, "kernels": text, "tokens": tokens, "peer": peer or {}, "sequences": sequences, "earlier": earlier}
 
 
 def fp8_groups():
@@ -172,9 +171,8 @@ def row_groups():
     for columns, peers in TRITON_SWIGLU.items():
         yield group(f"rows-swiglu-quantize-{columns}", swiglu_quantize(columns), list(peers),
                     {f"swiglu_quantize_{columns} {m}": us for m, us in peers.items()})
-    # Logits of a fill are often equal, which costs as much: the choice itself is tested elsewhere.
     yield group("rows-router", gate(256, 8, 4, 8), list(TRITON_ROUTER),
-                {f"gate_256_top8 {m}": us for m, us in TRITON_ROUTER.items()}, options=["--fill-choices"])
+                {f"gate_256_top8 {m}": us for m, us in TRITON_ROUTER.items()})
 
 
 def bf16_groups():

@@ -23,7 +23,7 @@ def pack(options, group):
     with open(text, "w") as file:
         file.write(group["kernels"])
     command = [os.path.join(options.build, "bin", "pack-kernels"), options.target, folder, text, "--against",
-               options.against, "--tokens", ",".join(map(str, group["tokens"])), "--sequences", str(group["sequences"]), *group["options"]]
+               options.against, "--tokens", ",".join(map(str, group["tokens"])), "--sequences", str(group["sequences"])]
     if group["earlier"]:
         command += ["--earlier-tokens", str(group["earlier"])]
     done = subprocess.run(command, capture_output=True, text=True)

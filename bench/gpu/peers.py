@@ -2,12 +2,15 @@
 
 DeepGEMM is not there when our kernels are timed; cuBLASLt and plain reads are, where torch is. Each tells how much faster or slower
 this machine is today: cuBLASLt's products of the same shape, with a scale a row and in BF16, and a read of about the weight's bytes. They
-differ by up to a fifth of each other; a peer's time is multiplied by their median.
+differ by up to a fifth of each other; a peer's time is multiplied by their median. Row kernels of many rows do little but read and write: theirs
+is multiplied by the pace of the read.
 """
 import json
 import math
 import os
 import statistics
+
+LARGE_BYTES = 30e6  # of a row kernel that is bound by memory
 
 
 def read():
@@ -21,15 +24,23 @@ def split_name(name):
     return (what[len("fp8_"):], tokens) if what.startswith("fp8_") else None
 
 
-def scale(name, microseconds, then, ceilings):
-    """The time of a peer of the row `name`, in this run; as it was where this run has nothing to scale it by."""
-    key = split_name(name)
-    if not key or "missing" in ceilings:
+def read_pace(size_in_bytes, then, ceilings):
+    """How much longer than then a plain read of about so many bytes takes."""
+    size = min(then["read_microseconds"], key=lambda size: abs(math.log(int(size) * 1e6 / size_in_bytes)))
+    return ceilings["read_microseconds"][size] / then["read_microseconds"][size]
+
+
+def scale(row, microseconds, then, ceilings):
+    """The time of a peer of `row`, in this run; as it was where this run has nothing to scale it by."""
+    key = split_name(row["name"])
+    if "missing" in ceilings:
         return microseconds
+    if not key:
+        is_read = row["group"].startswith("rows-") and row["bytes"] > LARGE_BYTES
+        return microseconds * (read_pace(row["bytes"], then, ceilings) if is_read else 1)
     shape, tokens = key
     ratios = [ceilings[what][f"{shape} {tokens}"] / us for what, us in then["fp8"][shape][tokens].items()
               if f"{shape} {tokens}" in ceilings.get(what, {})]
     rows, columns = map(int, shape.split("x"))
-    size = min(then["read_microseconds"], key=lambda size: abs(math.log(int(size) * 1e6 / (rows * columns))))
-    ratios.append(ceilings["read_microseconds"][size] / then["read_microseconds"][size])
+    ratios.append(read_pace(rows * columns, then, ceilings))
     return microseconds * statistics.median(ratios)

@@ -18,7 +18,7 @@ def find_series(shape, rows, then, ceilings):
     """`rows` of one shape, by tokens."""
     cublas, reads = ceilings.get("cublaslt_row", {}), ceilings.get("read_microseconds", {})
     tokens = sorted(rows)
-    deepgemm = [(m, peers.scale(rows[m]["name"], then["fp8"][shape][str(m)]["deepgemm"], then, ceilings))
+    deepgemm = [(m, peers.scale(rows[m], then["fp8"][shape][str(m)]["deepgemm"], then, ceilings))
                 for m in tokens if str(m) in then["fp8"].get(shape, {})]
     scaled = "this run's pace" if cublas else "another day"
     return [("ours", [(m, rows[m]["microseconds"]) for m in tokens], False),

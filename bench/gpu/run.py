@@ -94,7 +94,7 @@ def print_table(rows, ceilings):
         if not seen or seen[-1]["group"] != row["group"]:
             close_group()
             print(row["group"])
-        peer = peers.scale(row["name"], row["peer"], then, ceilings) if row["peer"] else None
+        peer = peers.scale(row, row["peer"], then, ceilings) if row["peer"] else None
         print_row(row, peer)
         if peer and "microseconds" in row:
             ratios.append(peer / row["microseconds"])

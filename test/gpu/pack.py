@@ -95,10 +95,9 @@ LARGE = [*AGAINST, "--tokens", "127,129,4099", "--sequences", "32"]
 ROWS = ["rows", "rows_bf16", "tall", "wide", "bf16"]
 PRODUCTS = ["dense", "grouped", "grouped_bf16", "products"]
 ATTENTION = ["attention", "latent", "expanded"]
-# What the plain kernels of sm_80 cannot: gates of a product in other columns than its own; or are slow for; or what is large, as gates'
-# logits are stored.
+# What the plain kernels of sm_80 cannot: gates of a product in other columns than its own; or are slow for.
 FEW_HEADS = ["--skip", "heads_32_views,heads_64,heads_128"]
-SKIPPED = {"latent": FEW_HEADS, "rows_bf16": ["--skip", "gate_128_softmax,gate_60"], "grouped": ["--skip", "gated_many"], "grouped_bf16": ["--skip", "ring_gated_turns"]}
+SKIPPED = {"latent": FEW_HEADS, "grouped": ["--skip", "gated_many"], "grouped_bf16": ["--skip", "ring_gated_turns"]}
 
 
 def on_sm_80(name):
@@ -114,8 +113,7 @@ PACKAGES = [
     # Logits are stored, since a choice compares them: few rows of large vocabularies.
     ("sampling", ["sampling"], [*SMALL, "--filter", "_1000"]),
     ("sampling-wide", ["sampling"], ["--tokens", "1", "--skip", "maxima_1000,masses_1000,sample_1000"]),
-    *((f"{name}-large", [name], [*LARGE, *SKIPPED.get(name, [])]) for name in ROWS + PRODUCTS if name != "tall"),
-    ("tall-large", ["tall"], [*LARGE, "--skip", "gate_256"]), # rows_bf16 has one
+    *((f"{name}-large", [name], [*LARGE, *SKIPPED.get(name, [])]) for name in ROWS + PRODUCTS),
     # Prompts of three sequences that begin and end within pages; long ones of few heads, for the sake of the plain kernels.
     ("attention-large", ATTENTION, [*AGAINST, "--tokens", "127,129", "--earlier-tokens", "40"]),
     ("prompts-large", ATTENTION, [*AGAINST, "--tokens", "4099", "--earlier-tokens", "40", *FEW_HEADS]),

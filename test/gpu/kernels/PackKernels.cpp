@@ -30,7 +30,7 @@ struct Options {
   std::string target, folder, against, filter;
   std::vector<int64_t> tokens = {1, 3, 17};
   bool candidates = false, dropSchedules = false;
-  bool crowded = false, fillChoices = false;
+  bool crowded = false;
   int64_t sequences = 3;
   std::vector<int64_t> earlierTokens = {-1};
   std::vector<std::string> files, skip;
@@ -96,13 +96,19 @@ std::vector<Scheduled> schedule(const std::string &text, const std::string &targ
 /// they must have a fill's values.
 constexpr size_t kFillBytes = 16 << 10;
 
-/// Whether a kernel compares floats with each other: equal ones would make its result ambiguous.
+/// Whether it matters how far floats that a kernel compares are apart: the few values of a fill
+/// would make its result ambiguous.
 bool choosesByFloats(kern::KernelOp kernel) {
   bool chooses = false;
   kernel.walk([&](mlir::Operation *op) {
-    chooses |= llvm::isa<moe::GateOp, moe::ChunkMaximaOp, moe::ChunkMassesOp, moe::SampleOp>(op);
+    chooses |= llvm::isa<moe::ChunkMaximaOp, moe::ChunkMassesOp, moe::SampleOp>(op);
   });
   return chooses;
+}
+
+/// Whether the plain kernel would be the same code.
+bool hasGate(kern::KernelOp kernel) {
+  return kernel.walk([](moe::GateOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted();
 }
 
 /// Makes the numbers that the device makes for the slot.
@@ -227,9 +233,9 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
   int64_t context = std::max<int64_t>(earlier, 0) + llvm::divideCeil(tokens, sequences);
   std::array<int64_t, 5> sizes{1, tokens, sequences, 1, 1};
   auto parsed = parseModule(text, *this->context);
+  kern::KernelOp unscheduled = *parsed->getOps<kern::KernelOp>().begin();
   bool onDevice =
-      !options.against.empty() &&
-      (options.fillChoices || !choosesByFloats(*parsed->getOps<kern::KernelOp>().begin()));
+      !options.against.empty() && !choosesByFloats(unscheduled) && !hasGate(unscheduled);
   PackageLaunch reference;
   if (onDevice)
     reference = addLaunch(references, schedule(dropSchedule(text, *this->context), options.against,
@@ -313,9 +319,6 @@ int main(int argc, char **argv) {
   app.add_option("--skip", options.skip, "not the kernels of these names")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_flag("--fill-choices", options.fillChoices,
-               "with --against: values that a kernel chooses by are filled, too, and often equal; "
-               "for times");
   app.add_flag("--candidates", options.candidates,
                "a case for every schedule that the target considers");
   app.add_option("--against", options.against,
