@@ -29,7 +29,9 @@ kern.kernel @add_norm_quantize(%x: !x, %y: !x, %w: tensor<3584xbf16>) -> (!x, !c
   kern.yield %0, %2 : !x, !codes
 }
 
+// A row of 448 threads' columns in two parts: 128 threads do not divide it.
 // CHECK-LABEL: .entry k1(
+// CHECK: .maxntid 224{{$}}
 // CHECK-NOT: {{bar\.sync|div\.|rcp\.rn|cvt\.rn\.bf16\.f32}}
 // CHECK: ex2.approx.ftz.f32
 // CHECK: rcp.approx.ftz.f32
@@ -54,4 +56,15 @@ kern.kernel @gate(%l: tensor<?x256xf32>, %b: tensor<256xf32>) -> (tensor<?x9xi32
   %i, %s = moe.gate %l, %b {top_k = 8 : i64, scoring = #moe<scoring sigmoid>, groups = 8 : i64, top_groups = 4 : i64, normalize = true, scale = 2.5, shared = 1 : i64}
       : (tensor<?x256xf32>, tensor<256xf32>) -> (tensor<?x9xi32>, tensor<?x9xf32>)
   kern.yield %i, %s : tensor<?x9xi32>, tensor<?x9xf32>
+}
+
+// CHECK-LABEL: .entry k3(
+// CHECK: .maxntid 128{{$}}
+// CHECK-NOT: bar.sync
+!rows = tensor<?x2048xbf16>
+!rowCodes = !moe.qtensor<?x2048xf8E4M3FN, block = [1, 128], scale = f32>
+kern.kernel @quantize(%x: !rows) -> !rowCodes
+    attributes {hero = #kern.hero<pointwise>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 2048, 2048>} {
+  %0 = moe.quantize %x : (!rows) -> !rowCodes
+  kern.yield %0 : !rowCodes
 }

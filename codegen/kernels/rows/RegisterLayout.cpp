@@ -9,8 +9,9 @@ using namespace moec::codegen;
 
 /// Steps that a thread's registers hold, for rows that no tile shares.
 static constexpr int64_t kMostSteps = 16;
-/// Threads of a tile where rows are divided.
-static constexpr int64_t kPartThreads = 256;
+/// Threads of a tile where rows are divided: few, so that multiprocessors get equal shares of few
+/// rows, but not so few that the number of blocks is the limit.
+static constexpr int64_t kPartThreads = 128, kMostPartThreads = 256;
 
 /// Whether `value` is an argument of the kernel, or columns of one.
 static bool isInMemory(Value value) {
@@ -173,17 +174,22 @@ private:
 
 } // namespace
 
-/// A tile has `threads * lanes` columns of a row.
+/// A tile has `threads * lanes` columns of a row. More threads than wanted are better than fewer.
 static SmallVector<RegisterLayout> divideRows(const Demands &demands, const Machine &machine) {
   int64_t units = llvm::divideCeil(demands.widest, demands.lanes);
   SmallVector<RegisterLayout> layouts;
   auto add = [&](int64_t threads) {
     layouts.push_back({demands.lanes, threads, int64_t(llvm::divideCeil(units, threads))});
   };
-  int64_t most = std::min(kPartThreads, machine.threads);
-  for (int64_t threads = most; threads >= machine.subgroup; threads -= machine.subgroup)
+  int64_t most = std::min(kMostPartThreads, machine.threads), wanted = std::min(kPartThreads, most);
+  auto addDivisor = [&](int64_t threads) {
     if (units % threads == 0)
       add(threads);
+  };
+  for (int64_t threads = wanted; threads <= most; threads += machine.subgroup)
+    addDivisor(threads);
+  for (int64_t threads = wanted - machine.subgroup; threads > 0; threads -= machine.subgroup)
+    addDivisor(threads);
   if (layouts.empty())
     add(std::min<int64_t>(most, llvm::alignTo(units, machine.subgroup)));
   return layouts;
