@@ -20,6 +20,7 @@ constexpr uint64_t kChainBytes = 256 << 20;
 constexpr uint64_t kMaxCopies = 64;
 constexpr double kMeasureSeconds = 4e-3;
 constexpr int kMeasurements = 5;
+constexpr uint64_t kPieceBytes = 16 << 20;
 
 float fromF8(uint8_t code, int mantissa, int bias, bool finite) {
   int exponent = (code & 0x7F) >> mantissa, fraction = code & ((1 << mantissa) - 1);
@@ -143,10 +144,18 @@ void CaseRunner::fill(const Case &c, Buffers &buffers) {
     device.fillBytes(buffer->data(), 0xFF, buffer->bytes());
   for (const auto &[layer, cache] : buffers.caches)
     device.fillBytes(cache.data(), 0xFF, cache.bytes());
-  for (const CaseInput &input : c.inputs) {
-    std::vector<uint8_t> bytes(bundle.manifest().weights()->Get(input.weight)->bytes());
-    device.copyOut(bytes.data(), weights[input.weight], bytes.size());
-    device.copyIn(buffers.view(input.to).data, bytes.data(), bytes.size());
+  for (const CaseInput &input : c.inputs)
+    copy(buffers.view(input.to).data, weights[input.weight],
+         bundle.manifest().weights()->Get(input.weight)->bytes());
+}
+
+/// Through a piece of host memory that is there already: a cache can have gigabytes.
+void CaseRunner::copy(void *to, const void *from, uint64_t bytes) {
+  piece.resize(kPieceBytes);
+  for (uint64_t begin = 0; begin < bytes; begin += kPieceBytes) {
+    uint64_t size = std::min(bytes - begin, kPieceBytes);
+    device.copyOut(piece.data(), static_cast<const uint8_t *>(from) + begin, size);
+    device.copyIn(static_cast<uint8_t *>(to) + begin, piece.data(), size);
   }
 }
 
@@ -321,15 +330,12 @@ void CaseRunner::copyCaches(Buffers &buffers, uint32_t layers, uint64_t copies) 
   if (copies < 2)
     return;
   std::map<uint32_t, DeviceBuffer> more;
-  for (const auto &[layer, cache] : buffers.caches) {
-    std::vector<uint8_t> content(cache.bytes());
-    device.copyOut(content.data(), cache.data(), content.size());
-    for (uint64_t copy = 1; copy < copies; ++copy) {
-      DeviceBuffer &buffer = more[uint32_t(layer + copy * layers)];
-      buffer = DeviceBuffer(device, content.size(), "copies of a case's cache");
-      device.copyIn(buffer.data(), content.data(), content.size());
+  for (const auto &[layer, cache] : buffers.caches)
+    for (uint64_t i = 1; i < copies; ++i) {
+      DeviceBuffer &buffer = more[uint32_t(layer + i * layers)];
+      buffer = DeviceBuffer(device, cache.bytes(), "copies of a case's cache");
+      copy(buffer.data(), cache.data(), cache.bytes());
     }
-  }
   buffers.caches.merge(more);
 }
 
@@ -351,15 +357,12 @@ double CaseRunner::time(const Case &c) {
   if (cached < kChainBytes) // else one cache is more than what is kept of it
     copies.caches = copies.weights;
   std::map<uint32_t, DeviceBuffer> more;
-  for (auto [index, size] : used) {
-    std::vector<uint8_t> content(size);
-    device.copyOut(content.data(), weights[index], size);
-    for (uint64_t copy = 1; copy < copies.weights; ++copy) {
-      DeviceBuffer &buffer = more[uint32_t(index + copy * weightCount)];
+  for (auto [index, size] : used)
+    for (uint64_t i = 1; i < copies.weights; ++i) {
+      DeviceBuffer &buffer = more[uint32_t(index + i * weightCount)];
       buffer = DeviceBuffer(device, size, "copies of a case's weights");
-      device.copyIn(buffer.data(), content.data(), size);
+      copy(buffer.data(), weights[index], size);
     }
-  }
   fill(c, buffers);
   uint32_t layers = bundle.manifest().cache()->layers();
   copyCaches(buffers, layers, copies.caches);

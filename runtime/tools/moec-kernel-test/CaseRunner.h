@@ -31,6 +31,8 @@ private:
     std::vector<uint8_t> bytes;
   };
   void fill(const Case &c, Buffers &buffers);
+  /// From one place of the device's memory to another.
+  void copy(void *to, const void *from, uint64_t bytes);
   void copyCaches(Buffers &buffers, uint32_t layers, uint64_t copies);
   void run(const fb::Program &program, const Case &c, Buffers &buffers);
   void compare(const CaseOutput &output, const Elements &expected, Buffers &buffers,
@@ -41,6 +43,7 @@ private:
   Device &device;
   const BundleFile &bundle;
   std::vector<void *> weights;
+  std::vector<uint8_t> piece;
 };
 
 /// Elements as numbers.
