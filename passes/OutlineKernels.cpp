@@ -46,12 +46,13 @@ Signature getSignature(kern::GroupOp group, const RowAnalysis &analysis) {
 
 using Key = std::vector<uintptr_t>;
 
-/// Tokens from which on flops decide how to attend, and not the bytes of the cached rows.
-constexpr uint64_t kLongPrompt = 256;
+/// Classes of attention by tokens: so few sequences that a multiprocessor has one block; bytes of
+/// the cached rows decide; flops do.
+constexpr uint64_t kFewSequences = 8, kLongPrompt = 256;
 
 /// In which class of the module's attribute `kern.row_classes` (the largest row count of each class
-/// but the last) the rows of a matrix group fall at the function's bounds; of attention, whether
-/// these are a long prompt's; 0 without the attribute.
+/// but the last) the rows of a matrix group fall at the function's bounds; of attention, in which
+/// of three; 0 without the attribute.
 uintptr_t getRowClass(kern::GroupOp group, const Signature &signature) {
   auto classes =
       group->getParentOfType<ModuleOp>()->getAttrOfType<DenseI64ArrayAttr>(kRowClassesAttr);
@@ -64,7 +65,7 @@ uintptr_t getRowClass(kern::GroupOp group, const Signature &signature) {
     return 0;
   uint64_t rows = countRows(signature.rows.back(), signature.types.back(), bounds.getSizes());
   if (!isMatrix)
-    return rows > kLongPrompt;
+    return (rows > kFewSequences) + (rows > kLongPrompt);
   return llvm::count_if(classes.asArrayRef(), [&](int64_t most) { return uint64_t(most) < rows; });
 }
 

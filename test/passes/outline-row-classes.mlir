@@ -86,7 +86,7 @@ func.func @many_heads(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8x
   return %0 : tensor<?x8xf32>
 }
 
-// Attention: steps of up to 256 tokens share a kernel, longer prompts have another.
+// Attention: steps of up to 8 tokens share a kernel, of up to 256, and longer prompts.
 // CHECK-LABEL: func.func @step
 // CHECK: kern.launch @[[ATTENTION:attention[a-z0-9_]*]](
 func.func @step(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
@@ -98,8 +98,19 @@ func.func @step(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
   return %0 : tensor<?x8xf32>
 }
 
-// CHECK-LABEL: func.func @short_prompt
+// CHECK-LABEL: func.func @eight
 // CHECK: kern.launch @[[ATTENTION]](
+func.func @eight(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
+    attributes {kern.bounds = #kern.bounds<tokens = 8, sequences = 8, output_rows = 8, context_length = 4096>} {
+  %0 = kern.group hero <attention> label "attention" {
+    %r = moe.add %x, %x : tensor<?x8xf32>
+    kern.yield %r : tensor<?x8xf32>
+  } : tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @short_prompt
+// CHECK: kern.launch @[[ATTENTION]]_2(
 func.func @short_prompt(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
     attributes {kern.bounds = #kern.bounds<tokens = 256, sequences = 1, output_rows = 1, context_length = 4096>} {
   %0 = kern.group hero <attention> label "attention" {
@@ -110,7 +121,7 @@ func.func @short_prompt(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x
 }
 
 // CHECK-LABEL: func.func @long_prompt
-// CHECK: kern.launch @[[ATTENTION]]_2(
+// CHECK: kern.launch @[[ATTENTION]]_3(
 func.func @long_prompt(%x: tensor<?x8xf32> {moe.input = "hidden"}) -> tensor<?x8xf32>
     attributes {kern.bounds = #kern.bounds<tokens = 257, sequences = 1, output_rows = 1, context_length = 4096>} {
   %0 = kern.group hero <attention> label "attention" {

@@ -37,8 +37,11 @@ int64_t AttentionTile::getScratchBytes(const AttentionProblem &problem) const {
 
 llvm::SmallVector<AttentionTile> moec::hopper::getAttentionTiles(int64_t mostTokens,
                                                                  int64_t workers) {
-  constexpr int64_t kFewTokens = 256, kMostCounters = 256;
-  AttentionTile few, many;
+  constexpr int64_t kAlone = 8, kFewTokens = 256, kMostCounters = 256;
+  AttentionTile alone, few, many;
+  // One block a multiprocessor, whose other half is left to the launch behind.
+  alone.blocks = std::min(workers, kMostCounters);
+  alone.stages = 3;
   few.blocks = std::min(2 * workers, kMostCounters);
   many.consumers = 2;
   many.stages = 4;
@@ -47,8 +50,10 @@ llvm::SmallVector<AttentionTile> moec::hopper::getAttentionTiles(int64_t mostTok
   many.pingPong = 1;
   if (mostTokens > kFewTokens)
     return {many};
-  few.mostTokens = mostTokens;
-  return {few, many};
+  alone.mostTokens = few.mostTokens = mostTokens;
+  if (mostTokens > kAlone)
+    return {few, many};
+  return {alone, few, many};
 }
 
 LaunchShape moec::hopper::getLaunchShape(const AttentionTile &tile) {
