@@ -44,7 +44,7 @@ def measure_rows(options, end):
         missing = [{"name": name, "pass": False, "complaint": group["missing"]}]
         for row in missing if group["missing"] else run_group(options, name, end):
             row["group"], row["name"] = name, row["name"].rsplit("/", 1)[-1]
-            row["peer"] = group["peer"].get(row["name"])
+            row["peer"] = group["peer"].get(row["name"].split(" after ")[0])
             yield row
 
 

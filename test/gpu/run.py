@@ -123,8 +123,10 @@ def check_sanitizer(kit, rows, package, tool):
     status, output, seconds = kit.run(command)
     summary = [line for line in output.splitlines() if "SUMMARY" in line]
     cases = re.search(r"^(\d+) of \d+ cases pass$", output, re.MULTILINE)
-    rows.add(f"{os.path.basename(package)}: {tool}", status == 0 and bool(summary) and bool(cases and int(cases[1])),
-             f"{summary[-1].strip('= ')}, {cases[0]}" if summary and cases else last_line(output), seconds)
+    detail = f"{summary[-1].strip('= ')}, {cases[0]}" if summary and cases else last_line(output)
+    if kernels := sorted(set(re.findall(r"\bat ([\w.$]+)\+0x", output))):
+        detail += ", in " + ", ".join(kernels)
+    rows.add(f"{os.path.basename(package)}: {tool}", status == 0 and bool(summary) and bool(cases and int(cases[1])), detail, seconds)
 
 
 def check_model(kit, rows, folder):
