@@ -336,6 +336,36 @@ def FuseRopeCacheWrite : ModulePass<"fuse-rope-cache-write"> {
   }];
 }
 
+def FuseNormMatmul : ModulePass<"fuse-norm-matmul"> {
+  let summary = "let each tile of a product normalise its few rows";
+  let description = [{
+    Takes the norm of a group that has nothing else, when a linear of a matmul group alone reads it, and puts it before that linear.
+    All tiles of the product then compute the same norm: that pays for as few rows as the target says, where a kernel of its
+    own costs a launch and little else.
+
+    Requires the module's `kern.target` and the functions' `kern.bounds`; comes after `set-activation-type`, so that the
+    target sees the types that its kernels will have. The norm's result keeps the type in which it would have travelled, so the numbers stay
+    the same.
+
+        %n = kern.group hero <rows> {
+          %0 = moe.rms_norm %x, %g {epsilon = 1.0e-06} : (tensor<?x128xbf16>, tensor<128xbf16>) -> tensor<?x128xbf16>
+          kern.yield %0 : tensor<?x128xbf16>
+        } : tensor<?x128xbf16>
+        %y = kern.group hero <matmul> {
+          %0 = moe.linear %n, %w : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
+          kern.yield %0 : tensor<?x64xbf16>
+        } : tensor<?x64xbf16>
+
+        %y = kern.group hero <matmul> {
+          %0 = moe.rms_norm %x, %g {epsilon = 1.0e-06} : (tensor<?x128xbf16>, tensor<128xbf16>) -> tensor<?x128xbf16>
+          %1 = moe.linear %0, %w : (tensor<?x128xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
+          kern.yield %1 : tensor<?x64xbf16>
+        } : tensor<?x64xbf16>
+
+    Refuses what the target refuses; leaves a norm that other ops read too.
+  }];
+}
+
 def FuseNormQuantize : ModulePass<"fuse-norm-quantize"> {
   let summary = "put a norm and its quantization into one group";
   let description = [{

@@ -13,7 +13,7 @@ static constexpr llvm::StringLiteral kOptionalPasses[] = {
     "fuse-residual-norm",  "fuse-rope-cache-write", "fuse-concat-rows",      "fuse-norm-quantize",
     "fuse-grouped-swiglu", "fuse-matmul-swiglu",    "interleave-gates",      "fuse-swiglu-quantize",
     "fuse-router",         "fuse-query-absorb",     "fuse-attention-output", "fuse-sibling-rows",
-    "fuse-row-epilogue"};
+    "fuse-row-epilogue",   "fuse-norm-matmul"};
 
 ArrayRef<llvm::StringLiteral> moec::passes::getOptionalPasses() { return kOptionalPasses; }
 
@@ -83,6 +83,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
 
   // Groups are final, so it is known which values stay inside a kernel and which travel.
   manager.addPass(createSetActivationType({options.activationType}));
+  // A target whose products normalise does so in some types only.
+  addOptional(manager, options, createFuseNormMatmul());
   // One kernel for all groups that are alike, then how to compute each.
   manager.addPass(createOutlineKernels());
   manager.addPass(createAssignSchedules());

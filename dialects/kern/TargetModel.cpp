@@ -22,6 +22,11 @@ std::optional<std::string> TargetModel::refuseRowEpilogue(Hero, Operation *, uin
   return "the target's tiles cannot tell which of them is the last";
 }
 
+std::optional<std::string> TargetModel::refuseNormPrologue(moe::RmsNormOp, moe::LinearOp,
+                                                           uint64_t) const {
+  return "the target's products take their rows as they are";
+}
+
 int64_t TargetModel::getInterleaveBlock(GroupOp) const { return 0; }
 
 //===----------------------------------------------------------------------===//

@@ -53,6 +53,12 @@ public:
   virtual std::optional<std::string> refuseRowEpilogue(Hero hero, mlir::Operation *op,
                                                        uint64_t rows) const;
 
+  /// Why the tiles of the product `linear` do not normalise its rows (at most `rows`) themselves,
+  /// with `norm` in their kernel, or nothing when they do. Both have the types of the finished
+  /// kernels.
+  virtual std::optional<std::string> refuseNormPrologue(moe::RmsNormOp norm, moe::LinearOp linear,
+                                                        uint64_t rows) const;
+
   /// How many rows of gates, and then as many of what they gate, the target wants in turn in the
   /// weight of `group`, a gated product; 0, the default: all gates first.
   virtual int64_t getInterleaveBlock(GroupOp group) const;

@@ -106,6 +106,7 @@ def on_sm_80(name):
 
 PACKAGES = [
     *((name, [name], SMALL) for name in [*ROWS, *PRODUCTS, "attention", "expanded"]),
+    ("norm", ["norm"], ["--tokens", "1,3,4"]),
     ("shared-k", ["shared_k"], ["--tokens", "17,129"]),
     # Results of many heads are large: at 17 tokens only those of 16.
     *((name, [name], ["--tokens", "1,3"]) for name in ("latent", "latent_fp8")),

@@ -51,6 +51,14 @@ std::optional<std::string> GpuTarget::refuseFusion(kern::Hero hero, Operation *o
   return refuseHero(hero);
 }
 
+std::optional<std::string> GpuTarget::refuseNormPrologue(moe::RmsNormOp norm, moe::LinearOp linear,
+                                                         uint64_t rows) const {
+  for (const WholeKernelEmitter *family : getWholeKernelEmitters())
+    if (family->concerns(linear))
+      return family->refuseNormPrologue(norm, linear, rows);
+  return TargetModel::refuseNormPrologue(norm, linear, rows);
+}
+
 /// Nothing when one of the families computes it.
 static void reportRefusals(ArrayRef<const WholeKernelEmitter *> families, kern::KernelOp kernel) {
   constexpr StringRef kPass = "assign-schedules"; // which asks

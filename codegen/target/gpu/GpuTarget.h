@@ -22,6 +22,9 @@ public:
   int64_t getPrefillChunk() const override;
   std::optional<std::string> refuseFusion(kern::Hero hero, mlir::Operation *op,
                                           bool before) const override;
+  /// What the first of the chip's own families says that is for such products.
+  std::optional<std::string> refuseNormPrologue(moe::RmsNormOp norm, moe::LinearOp linear,
+                                                uint64_t rows) const override;
   /// Says by remarks why the chip's own families leave a kernel to those of teams.
   llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const override;
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;

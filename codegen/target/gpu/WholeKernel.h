@@ -49,6 +49,13 @@ public:
   /// asked before it has a schedule.
   virtual std::optional<std::string> refuse(kern::KernelOp kernel) const = 0;
 
+  /// Of a product that it is for: why its tiles do not normalise the product's rows themselves (at
+  /// most `rows`), or nothing when they do.
+  virtual std::optional<std::string> refuseNormPrologue(moe::RmsNormOp, moe::LinearOp,
+                                                        uint64_t /*rows*/) const {
+    return "its products take their rows as they are";
+  }
+
   /// Whether it has a kernel for an op that need not stay in its form, once its values have the
   /// target's types; asked before there are kernels.
   virtual bool wants(mlir::Operation *) const { return false; }

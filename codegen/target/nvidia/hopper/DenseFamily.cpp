@@ -93,6 +93,7 @@ static std::optional<std::string> read(kern::KernelOp kernel, DenseKernel &into)
   problem.weightRows = from.weightRows, problem.k = from.k;
   problem.columns = from.columns, problem.interleave = from.interleave;
   problem.groups = from.groups;
+  problem.norm = matmul.norm;
   into.epilogue = matmul.epilogue;
   into.numSlots = matmul.numSlots;
   if (problem.interleave % kLeastColumns)
@@ -120,7 +121,8 @@ static MatmulSize getSize(kern::KernelOp kernel, const DenseKernel &dense) {
           .canStage = isPlain,
           .interleave = dense.problem.interleave,
           .groups = dense.problem.groups ? dense.problem.groups->count : 0,
-          .isGathered = dense.problem.isGathered()};
+          .isGathered = dense.problem.isGathered(),
+          .normalises = dense.problem.norm.has_value()};
 }
 
 namespace {
@@ -147,6 +149,24 @@ public:
     return (op->getName().getStringRef() + " cannot follow a BF16 product").str();
   }
 
+  /// Shapes of which the ring has tiles, whatever follows the product.
+  std::optional<std::string> refuseNormPrologue(moe::RmsNormOp norm, moe::LinearOp linear,
+                                                uint64_t rows) const override {
+    auto isBFloat16 = [](Value value) { return getElementTypeOrSelf(value).isBF16(); };
+    if (rows > uint64_t(hopper::RowNorm::kMostRows))
+      return "more than " + std::to_string(hopper::RowNorm::kMostRows) +
+             " rows would be normalised again by every tile";
+    if (!llvm::all_of(
+            ValueRange{norm.getX(), norm.getWeight(), norm.getResult(), linear.getWeight()},
+            isBFloat16))
+      return "only products of bf16 normalise rows, in bf16";
+    ArrayRef<int64_t> shape = moe::getShape(linear.getWeight().getType());
+    if (norm.getHeads() != 1 || norm.getX().getDefiningOp<moe::SliceOp>() || shape[0] % 128 ||
+        shape[1] % 128)
+      return "products normalise whole rows, of multiples of 128 columns, into as many";
+    return std::nullopt;
+  }
+
   SmallVector<Candidate> getCandidates(kern::KernelOp kernel,
                                        const Machine &machine) const override {
     MatmulSize size = getSize(kernel, readAccepted(kernel));
@@ -157,7 +177,8 @@ public:
                               hopper::estimateCost(tile, size, machine.workers)});
     };
     add(hopper::getDenseRingTiles(size, machine.workers));
-    add(hopper::getDenseTiles(size, machine.workers));
+    if (!size.normalises)
+      add(hopper::getDenseTiles(size, machine.workers));
     return candidates;
   }
 

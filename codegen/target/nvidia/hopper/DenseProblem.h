@@ -9,6 +9,15 @@
 
 namespace moec::hopper {
 
+/// What becomes of x's rows before the product, in bf16: x / sqrt(mean(x^2) + epsilon) * weight.
+struct RowNorm {
+  unsigned weight = 0; // slot: bf16 [k]
+  double epsilon = 0;
+
+  /// Rows that every tile may normalise for itself.
+  static constexpr int64_t kMostRows = 4;
+};
+
 struct DenseProblem {
   unsigned x = 0, w = 1;      // slots: bf16 [rows, k], [weightRows, k]
   unsigned rowsDim = 1;       // kern.dim that counts x's rows ...
@@ -18,6 +27,7 @@ struct DenseProblem {
   int64_t interleave = 0; // with gates: rows of gates in turn with what they gate; 0: gates first
 
   std::optional<RowGroups> groups; // w has as many matrices
+  std::optional<RowNorm> norm;     // of at most RowNorm::kMostRows rows
 
   static constexpr int64_t kBlock = 64; // columns of K that fill a row of an operand's box
 

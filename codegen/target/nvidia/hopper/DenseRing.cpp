@@ -5,6 +5,7 @@
 #include "codegen/target/nvidia/hopper/Cluster.h"
 #include "codegen/target/nvidia/hopper/ClusterSums.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
+#include "codegen/target/nvidia/hopper/NormRows.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
 #include "codegen/target/nvidia/hopper/WgmmaTile.h"
 
@@ -49,6 +50,8 @@ int64_t DenseRingTile::getSharedBytes(int64_t columnWaves) const {
 
 bool DenseRingTile::fits(const MatmulSize &size) const {
   int64_t sharedBytes = getSharedBytes(size.columnWaves) + size.getTableBytes() + 1024;
+  if (size.normalises)
+    sharedBytes += NormRows::getSharedBytes(size.k);
   int64_t steps = llvm::divideCeil(size.k, boxes * DenseProblem::kBlock);
   int64_t perBlock = llvm::divideCeil(steps, split);
   int64_t sums = blocks == 1 ? 128 : 64;
@@ -168,6 +171,8 @@ public:
       finished = ring.getBuffer(ring.getUserStart());
     else
       finished = frame.allocate(tile.tokens * width * 4, 16);
+    if (problem.norm)
+      norm.emplace(frame, problem, 128 * tile.consumers);
     if (tile.split > 1) {
       gathered = frame.allocate(getGatheredBytes(tile, waves), 16);
       arrived = frame.allocate(8, 8);
@@ -208,6 +213,7 @@ private:
   int64_t width;
   MbarrierRing ring;
   TileOrder order;
+  std::optional<NormRows> norm;
   Shared finished;          // f32 [tokens][width]: [wave][row of the tile]
   Shared gathered, arrived; // sums of the cluster's other blocks, and their barrier
   Value xMap, wMap;         // of x: null when threads bring it
@@ -362,9 +368,13 @@ void Kernel::consume(const Int &warpgroup) {
   lane = thread & 31;
   warp = broadcast(thread >> 5, 0);
   Int firstRow = warpgroup * (64 * tile.getRowWaves());
+  if (norm)
+    norm->bringWeight();
   // The kernel before may still read what this one writes.
   if (frame.getShape().earlyLaunch && !problem.groups)
     waitDependencies(b);
+  if (norm)
+    norm->start(tile.boxes);
   forTiles(ring.getUserStart().getValues(), [&](Int index, mlir::ValueRange position) {
     Values last = multiplyAll(position, firstRow);
     Values sums(mlir::ValueRange(last).drop_front(2));
@@ -390,9 +400,11 @@ void Kernel::consume(const Int &warpgroup) {
 Values Kernel::multiplyAll(mlir::ValueRange position, const Int &firstRow) {
   Values init(position);
   init.append(tile.getSums(waves), constantFloat(b, 0));
-  return forLoop(Int(b, 0), numSteps, Int(b, 1), init, [&](Int, mlir::ValueRange carried) {
+  return forLoop(Int(b, 0), numSteps, Int(b, 1), init, [&](Int step, mlir::ValueRange carried) {
     auto at = ring.getPosition(carried.take_front(2));
     ring.waitFull(at);
+    if (norm)
+      norm->apply(getX(at, 0), tile.tokens, (firstStep + step) * tile.boxes);
     Values sums = multiplyStep(ring.getBuffer(at), firstRow, carried.drop_front(2));
     ring.release(at, lane == 0);
     Values next = ring.advance(at).getValues();

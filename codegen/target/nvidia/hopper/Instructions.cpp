@@ -365,6 +365,10 @@ Values loadStreaming(const Global &from) {
                    "=r,=r,=r,=r,l", {from.pointer}, types);
 }
 
+Value rsqrtFast(Builder &b, Value x) {
+  return inlineAsm(b, "rsqrt.approx.ftz.f32 $0, $1;", "=f,f", {x}, {x.getType()}, false).front();
+}
+
 Value exp2Fast(Builder &b, Value x) {
   return inlineAsm(b, "ex2.approx.ftz.f32 $0, $1;", "=f,f", {x}, {x.getType()}, false).front();
 }

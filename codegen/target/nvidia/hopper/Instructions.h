@@ -152,6 +152,8 @@ Values multiplyWarp(Builder &b, mlir::ValueRange a, mlir::ValueRange bOperand,
                     mlir::ValueRange sums);
 /// Four i32 of memory that nothing writes, past the first cache.
 Values loadStreaming(const Global &from);
+/// 1 / sqrt(x), approximately (relative error 2^-22).
+Value rsqrtFast(Builder &b, Value x);
 /// 2 ** x, approximately (relative error 2^-22).
 Value exp2Fast(Builder &b, Value x);
 Value reciprocalFast(Builder &b, Value x);

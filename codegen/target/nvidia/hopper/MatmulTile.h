@@ -55,6 +55,7 @@ struct MatmulSize {
   int64_t groups = 0;         // m rows in so many groups, a matrix of the weight each; 0: one range
   bool isGathered = false;    // threads bring x
   int64_t rowsPerToken = 0;   // with groups: a token has rows in so many of them; 0: nobody says
+  bool normalises = false;    // x's rows, by every tile
 
   /// Groups that have rows, about, and how many each has.
   double getActiveGroups() const;

@@ -22,6 +22,7 @@ public:
   Refusal read();
 
 private:
+  Refusal readNorm(moe::RmsNormOp op);
   Refusal readProduct(Operation &op);
   Refusal readBias(Value bias);
   Refusal readGroups(moe::GroupedLinearOp op);
@@ -38,6 +39,7 @@ private:
   kern::KernelOp kernel;
   MatmulKernel &into;
   SmallVector<codegen::Slot> slots;
+  moe::RmsNormOp norm;
   Operation *product = nullptr;
   Value last;      // unquantized
   Value quantized; // of it
@@ -75,7 +77,22 @@ Refusal Reader::read() {
   into.numSlots = slots.size();
   if (auto refusal = readYields())
     return refusal;
+  if (norm && !into.isDense)
+    return "it normalises rows that it multiplies in another type than bf16";
   return into.isDense ? std::nullopt : into.problem.refuse();
+}
+
+Refusal Reader::readNorm(moe::RmsNormOp op) {
+  auto x = dyn_cast<BlockArgument>(op.getX()), weight = dyn_cast<BlockArgument>(op.getWeight());
+  if (norm || !x || !weight || op.getHeads() != 1)
+    return "it normalises something else than its rows, once";
+  if (!isBFloat16(x.getType()) || !isBFloat16(weight.getType()) || !isBFloat16(op.getType()))
+    return "it normalises in another type than bf16";
+  if (getMostRows(kernel, RowNorm::kMostRows) > RowNorm::kMostRows)
+    return "it normalises more than " + std::to_string(RowNorm::kMostRows) + " rows";
+  norm = op;
+  into.norm = RowNorm{getSlot(weight.getArgNumber()), op.getEpsilon().convertToDouble()};
+  return std::nullopt;
 }
 
 Refusal Reader::readProduct(Operation &op) {
@@ -83,9 +100,10 @@ Refusal Reader::readProduct(Operation &op) {
     return "it has two products";
   product = &op;
   last = op.getResult(0);
-  auto x = dyn_cast<BlockArgument>(op.getOperand(0));
+  bool normalises = norm && op.getOperand(0) == norm.getResult();
+  auto x = dyn_cast<BlockArgument>(normalises ? norm.getX() : op.getOperand(0));
   auto w = dyn_cast<BlockArgument>(op.getOperand(1));
-  if (!x || !w)
+  if (!x || !w || (norm && !normalises))
     return "what feeds its product is computed in the kernel";
   into.isDense = isBFloat16(x.getType()) && isBFloat16(w.getType());
   if (!into.isDense && (!hasScheme(x.getType(), 1, 128) || !hasScheme(w.getType(), 128, 128)))
@@ -141,6 +159,8 @@ Refusal Reader::readGroups(moe::GroupedLinearOp op) {
 }
 
 Refusal Reader::readOp(Operation &op) {
+  if (auto first = dyn_cast<moe::RmsNormOp>(op); first && !product)
+    return readNorm(first);
   if (!product)
     return (op.getName().getStringRef() + " stands before its product").str();
   if (isa<moe::SliceOp, moe::DeinterleaveOp>(op)) {

@@ -3,6 +3,7 @@
 
 #include "codegen/kernels/matmul/MatrixSchedule.h"
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
+#include "codegen/target/nvidia/hopper/DenseProblem.h"
 #include "dialects/kern/KernDialect.h"
 
 #include <optional>
@@ -11,14 +12,15 @@
 namespace moec::hopper {
 
 struct MatmulKernel {
-  BlockScaledProblem problem; // of bf16: without scales, codes being values
-  bool isDense = false;       // x and weight are bf16
+  BlockScaledProblem problem;  // of bf16: without scales, codes being values
+  bool isDense = false;        // x and weight are bf16
+  std::optional<RowNorm> norm; // of dense ones: of x, before the product
   EpilogueSpec epilogue;
   unsigned numSlots = 0;
 };
 
 /// Fills `into` from the body of `kernel`, a moe.linear or moe.grouped_linear of bf16 by bf16 or of
-/// E4M3 [1, 128] by E4M3 [128, 128], followed by
+/// E4M3 [1, 128] by E4M3 [128, 128], after a moe.rms_norm of few rows of bf16 or not, followed by
 ///   moe.slice, moe.slice | moe.deinterleave, then moe.swiglu   of gates and what they gate,
 ///   moe.add                                                    of arguments,
 ///   moe.quantize [1, 128]                                      of the last value,
