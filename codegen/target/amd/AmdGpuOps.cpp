@@ -24,7 +24,8 @@ static void emitBarrier(ImplicitLocOpBuilder &b, StringRef intrinsic, StringRef 
   LLVM::FenceOp::create(b, LLVM::AtomicOrdering::acquire, scope);
 }
 
-void moec::codegen::emitGroupBarrier(ImplicitLocOpBuilder &b) {
+/// Of a workgroup: memory in order, LDS included.
+static void emitGroupBarrier(ImplicitLocOpBuilder &b) {
   emitBarrier(b, "llvm.amdgcn.s.barrier", "workgroup");
 }
 

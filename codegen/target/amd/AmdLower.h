@@ -20,7 +20,4 @@ void populateAmdGpuOpsPatterns(mlir::RewritePatternSet &patterns);
 /// populateExpandFloatsPatterns, but for the sign of NaNs.
 void populateAmdFp8Patterns(mlir::RewritePatternSet &patterns);
 
-/// The barrier of a workgroup: memory in order, LDS included.
-void emitGroupBarrier(mlir::ImplicitLocOpBuilder &b);
-
 } // namespace moec::codegen

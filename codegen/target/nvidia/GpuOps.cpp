@@ -20,7 +20,7 @@ static Value readThread(ImplicitLocOpBuilder &b, gpu::Dimension dimension) {
               "llvm.nvvm.read.ptx.sreg.tid." + gpu::stringifyDimension(dimension), {});
 }
 
-void moec::codegen::emitBlockBarrier(ImplicitLocOpBuilder &b) {
+static void emitBlockBarrier(ImplicitLocOpBuilder &b) {
   Value all = number(b, 0);
   LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
                                 ValueRange{all});

@@ -27,7 +27,4 @@ void populateBf16Patterns(mlir::RewritePatternSet &patterns);
 /// instruction of the chip each, and a product for a quotient. What is denormal is zero.
 void populateApproximatePatterns(mlir::RewritePatternSet &patterns);
 
-/// The barrier of a block.
-void emitBlockBarrier(mlir::ImplicitLocOpBuilder &b);
-
 } // namespace moec::codegen

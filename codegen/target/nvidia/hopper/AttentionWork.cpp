@@ -1,5 +1,7 @@
 #include "codegen/target/nvidia/hopper/AttentionWork.h"
 
+#include "codegen/target/nvidia/hopper/WarpReduce.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace moec::hopper;
@@ -10,12 +12,6 @@ static constexpr int64_t kBlockRows = 64, kLanes = 32;
 static Int loadInt(const Global &array, const Int &index) {
   Builder &b = *array.b;
   return Int(b, load(array.at(index, 4), b.getI32Type(), 4));
-}
-
-template <typename Combine> static Int reduceWarp(Int value, Combine combine) {
-  for (int64_t lanes : {16, 8, 4, 2, 1})
-    value = combine(value, Int(*value.b, shuffleXor(*value.b, value.value, lanes)));
-  return value;
 }
 
 Values
@@ -46,10 +42,8 @@ void moec::hopper::setContext(AttentionItem &item, const AttentionTokens &tokens
     most = max(most, position);
     least = min(least, position);
   }
-  auto larger = [](const Int &x, const Int &y) { return max(x, y); };
-  auto smaller = [](const Int &x, const Int &y) { return min(x, y); };
-  item.length = broadcast(reduceWarp(most, larger), 0) + 1;
-  item.visible = broadcast(reduceWarp(least, smaller), 0) + 1;
+  item.length = broadcast(reduceWarp(most, max), 0) + 1;
+  item.visible = broadcast(reduceWarp(least, min), 0) + 1;
   item.begin = Int(b, 0);
   item.end = ceilDiv(item.length, kBlockRows);
 }

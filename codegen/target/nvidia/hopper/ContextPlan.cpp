@@ -1,24 +1,10 @@
 #include "codegen/target/nvidia/hopper/ContextPlan.h"
 
+#include "codegen/target/nvidia/hopper/WarpReduce.h"
+
 using namespace moec::hopper;
 
-static Int sumOverLanes(Int x) {
-  for (int64_t distance : {16, 8, 4, 2, 1})
-    x = x + Int(*x.b, shuffleXor(*x.b, x.value, distance));
-  return x;
-}
-
-static Int maxOverLanes(Int x) {
-  for (int64_t distance : {16, 8, 4, 2, 1})
-    x = max(x, Int(*x.b, shuffleXor(*x.b, x.value, distance)));
-  return x;
-}
-
-static Int minOverLanes(Int x) {
-  for (int64_t distance : {16, 8, 4, 2, 1})
-    x = min(x, Int(*x.b, shuffleXor(*x.b, x.value, distance)));
-  return x;
-}
+static Int add(const Int &x, const Int &y) { return x + y; }
 
 static Int toBlocks(const Int &rows) { return (rows + (ContextPlan::kBlockRows - 1)) >> 6; }
 
@@ -35,7 +21,7 @@ Int ContextPlan::sumOverTokens(llvm::function_ref<Int(Int token)> value) const {
                        [&](Int token, mlir::ValueRange carried) -> Values {
                          return {(Int(*b, carried[0]) + value(token)).value};
                        });
-  return sumOverLanes(Int(*b, sum[0]));
+  return reduceWarp(Int(*b, sum[0]), add);
 }
 
 Int ContextPlan::countBlocksAt(const Int &token) const {
@@ -61,11 +47,11 @@ void ContextPlan::sumUp(const Limits &limits) {
                                   max(Int(*b, carried[1]), blocks).value,
                                   (Int(*b, carried[2]) + toInt(blocks != 0)).value};
                         });
-  Int blocks = sumOverLanes(Int(*b, sums[0]));
+  Int blocks = reduceWarp(Int(*b, sums[0]), add);
   if (limits.mostPieces)
-    least = max(least, ceilDiv(maxOverLanes(Int(*b, sums[1])), Int(*b, limits.mostPieces)));
+    least = max(least, ceilDiv(reduceWarp(Int(*b, sums[1]), max), Int(*b, limits.mostPieces)));
   if (tiles.getMost() > 1)
-    numTiles = sumOverLanes(Int(*b, sums[2]));
+    numTiles = reduceWarp(Int(*b, sums[2]), add);
 
   Int shortest = max(ceilDiv(blocks, workers), least);
   constexpr int64_t kTrials = 4;
@@ -164,5 +150,5 @@ Int ContextPlan::countOldRows() const {
                            Int row = select(isOther, most, tiles.getLength(token) - 1);
                            return {min(Int(*b, carried[0]), row).value};
                          });
-  return minOverLanes(Int(*b, least[0]));
+  return reduceWarp(Int(*b, least[0]), min);
 }

@@ -152,17 +152,12 @@ public:
   /// Shapes of which the ring has tiles, whatever follows the product.
   std::optional<std::string> refuseNormPrologue(moe::RmsNormOp norm, moe::LinearOp linear,
                                                 uint64_t rows) const override {
-    auto isBFloat16 = [](Value value) { return getElementTypeOrSelf(value).isBF16(); };
-    if (rows > uint64_t(hopper::RowNorm::kMostRows))
-      return "more than " + std::to_string(hopper::RowNorm::kMostRows) +
-             " rows would be normalised again by every tile";
-    if (!llvm::all_of(
-            ValueRange{norm.getX(), norm.getWeight(), norm.getResult(), linear.getWeight()},
-            isBFloat16))
+    if (auto refusal = hopper::refuseNorm(norm, rows))
+      return refusal;
+    if (!getElementTypeOrSelf(linear.getWeight()).isBF16())
       return "only products of bf16 normalise rows, in bf16";
     ArrayRef<int64_t> shape = moe::getShape(linear.getWeight().getType());
-    if (norm.getHeads() != 1 || norm.getX().getDefiningOp<moe::SliceOp>() || shape[0] % 128 ||
-        shape[1] % 128)
+    if (norm.getX().getDefiningOp<moe::SliceOp>() || shape[0] % 128 || shape[1] % 128)
       return "products normalise whole rows, of multiples of 128 columns, into as many";
     return std::nullopt;
   }

@@ -1,5 +1,7 @@
 #include "codegen/target/nvidia/hopper/NormRows.h"
 
+#include "codegen/target/nvidia/hopper/WarpReduce.h"
+
 using namespace moec::hopper;
 
 static constexpr int64_t kMostRows = RowNorm::kMostRows, kMostWarps = 8;
@@ -48,9 +50,8 @@ void NormRows::start(int64_t boxes) {
   Int lane = thread & 31, warp = thread >> 5;
   numRows = min(frame.getDim(problem.rowsDim) * problem.rowsMultiplier, Int(b, kMostRows));
   forLoop(Int(b, 0), numRows, Int(b, 1), [&](Int ownRow) {
-    Value sum = sumSquares(ownRow);
-    for (int64_t lanes : {16, 8, 4, 2, 1})
-      sum = addFloat(b, sum, shuffleXor(b, sum, lanes));
+    Value sum =
+        reduceWarp(b, sumSquares(ownRow), [&](Value x, Value y) { return addFloat(b, x, y); });
     ifThen(lane == 0, [&] { store(sum, parts + (ownRow * kMostWarps + warp) * 4, 4); });
   });
   meet();

@@ -1,5 +1,7 @@
 #include "codegen/target/nvidia/hopper/PromptSteps.h"
 
+#include "codegen/target/nvidia/hopper/WarpReduce.h"
+
 using namespace moec::hopper;
 using mlir::ValueRange;
 
@@ -71,9 +73,7 @@ PromptStep PromptSteps::findRun(const Int &first) const {
         }
         return {(Int(b, at[0]) + kAtOnce).value, count.value, most.value};
       });
-  Int most(b, found[2]);
-  for (int64_t lanes : {16, 8, 4, 2, 1})
-    most = max(most, Int(b, shuffleXor(b, most.value, lanes)));
+  Int most = reduceWarp(Int(b, found[2]), max);
   run.tokens = broadcast(Int(b, found[1]), 0);
   run.length = broadcast(most, 0) + 1;
   run.paddedLength = ceilDiv(run.length, PromptStep::kBlockRows) * PromptStep::kBlockRows;

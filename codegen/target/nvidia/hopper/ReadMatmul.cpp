@@ -82,14 +82,24 @@ Refusal Reader::read() {
   return into.isDense ? std::nullopt : into.problem.refuse();
 }
 
+Refusal moec::hopper::refuseNorm(moe::RmsNormOp norm, uint64_t rows) {
+  if (rows > uint64_t(RowNorm::kMostRows))
+    return "more than " + std::to_string(RowNorm::kMostRows) +
+           " rows would be normalised again by every tile";
+  if (!isBFloat16(norm.getX().getType()) || !isBFloat16(norm.getWeight().getType()) ||
+      !isBFloat16(norm.getType()))
+    return "only products of bf16 normalise rows, in bf16";
+  if (norm.getHeads() != 1)
+    return "products normalise whole rows, not heads";
+  return std::nullopt;
+}
+
 Refusal Reader::readNorm(moe::RmsNormOp op) {
   auto x = dyn_cast<BlockArgument>(op.getX()), weight = dyn_cast<BlockArgument>(op.getWeight());
-  if (norm || !x || !weight || op.getHeads() != 1)
+  if (norm || !x || !weight)
     return "it normalises something else than its rows, once";
-  if (!isBFloat16(x.getType()) || !isBFloat16(weight.getType()) || !isBFloat16(op.getType()))
-    return "it normalises in another type than bf16";
-  if (getMostRows(kernel, RowNorm::kMostRows) > RowNorm::kMostRows)
-    return "it normalises more than " + std::to_string(RowNorm::kMostRows) + " rows";
+  if (auto refusal = refuseNorm(op, getMostRows(kernel, RowNorm::kMostRows)))
+    return refusal;
   norm = op;
   into.norm = RowNorm{getSlot(weight.getArgNumber()), op.getEpsilon().convertToDouble()};
   return std::nullopt;

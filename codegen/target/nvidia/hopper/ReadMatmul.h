@@ -27,6 +27,9 @@ struct MatmulKernel {
 /// or says why it is not such a kernel.
 std::optional<std::string> readMatmul(kern::KernelOp kernel, MatmulKernel &into);
 
+/// Why dense products do not normalise at most `rows` rows as `norm` does, or nothing.
+std::optional<std::string> refuseNorm(moe::RmsNormOp norm, uint64_t rows);
+
 /// Rows that a product is laid out for when no program says how many there are.
 constexpr int64_t kManyRows = 4096;
 
