@@ -105,6 +105,20 @@ FailureOr<GatedEpilogue> GatedEpilogue::get(TileFunction &tile, Operation *hero,
   return epilogue;
 }
 
+GatedEpilogue::Rows GatedEpilogue::findRows(Value column) const {
+  auto &b = tile->b;
+  if (!layout.block)
+    return {addIndex(b, column, layout.gateOffset),
+            constantIndex(b, layout.upOffset - layout.gateOffset)};
+  // The last block may be short: what its gates gate is nearer then.
+  int64_t columns = getColumns(tile->kernel);
+  Value inside = arith::RemUIOp::create(b, column, constantIndex(b, layout.block));
+  Value begin = arith::SubIOp::create(b, column, inside);
+  Value left = arith::SubIOp::create(b, constantIndex(b, columns), begin);
+  return {addIndex(b, mulIndex(b, begin, 2), inside),
+          arith::MinUIOp::create(b, left, constantIndex(b, layout.block))};
+}
+
 void GatedEpilogue::emit(const Team &part, const Row &row) const {
   auto &b = tile->b;
   RowRef gate{row.sums, {}, row.token, 0, row.columns};

@@ -37,6 +37,13 @@ public:
   };
   const Layout &getLayout() const { return layout; }
 
+  /// Weight rows of an intermediate column: its gate's, and how far behind that is the one of what
+  /// it gates.
+  struct Rows {
+    mlir::Value gate, distance;
+  };
+  Rows findRows(mlir::Value column) const;
+
   /// Of row `token` of `sums`, [0 .. columns] are gates and [upColumn .. upColumn + columns] what
   /// they gate; both are overwritten. Writes columns [column ...] of row `row` of the results.
   struct Row {

@@ -96,20 +96,6 @@ void ProductTile::emitPlain(const Range &range) {
                   .block = block});
 }
 
-ProductTile::GatedRows ProductTile::findGatedRows(Value column) const {
-  auto &b = tile->b;
-  const GatedEpilogue::Layout &layout = gated->getLayout();
-  if (!layout.block)
-    return {addIndex(b, column, layout.gateOffset),
-            constantIndex(b, layout.upOffset - layout.gateOffset)};
-  // The last block may be short: what its gates gate is nearer then.
-  Value inside = arith::RemUIOp::create(b, column, constantIndex(b, layout.block));
-  Value begin = arith::SubIOp::create(b, column, inside);
-  Value left = arith::SubIOp::create(b, constantIndex(b, columns), begin);
-  return {addIndex(b, mulIndex(b, begin, 2), inside),
-          arith::MinUIOp::create(b, left, constantIndex(b, layout.block))};
-}
-
 void ProductTile::emitGated(const Range &range) {
   auto &b = tile->b;
   Value zero = constantIndex(b, 0), column = mulIndex(b, range.block, tileColumns);
@@ -121,7 +107,7 @@ void ProductTile::emitGated(const Range &range) {
                  layout.upOffset % sizes.rows == 0 && layout.block % sizes.rows == 0 &&
                  (!layout.block || columns % sizes.rows == 0);
   forRange(b, zero, block.count, run, [&](Value first) {
-    GatedRows rows = findGatedRows(addIndex(b, column, first));
+    GatedEpilogue::Rows rows = gated->findRows(addIndex(b, column, first));
     Value rest = arith::SubIOp::create(b, block.count, first);
     Value count = arith::MinUIOp::create(b, rest, constantIndex(b, run));
     // One product, twice and in panels of fewer columns, so that panels stay in the cache.

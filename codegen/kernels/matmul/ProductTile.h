@@ -41,11 +41,6 @@ private:
       : tile(&tile), dot(dot), sizes(sizes) {}
   void emitPlain(const Range &range);
   void emitGated(const Range &range);
-  /// The weight's row of the gate of result column `column`, and from there to what it gates.
-  struct GatedRows {
-    mlir::Value gate, distance;
-  };
-  GatedRows findGatedRows(mlir::Value column) const;
 
   TileFunction *tile;
   DotTile dot;

@@ -100,9 +100,7 @@ void FragmentDot::storeTotals(ValueRange totals, int64_t sumsColumn) {
 }
 
 void FragmentDot::emit(const TeamDot::Range &range) {
-  auto weightSource = [&](Value row) -> Value {
-    return arith::AddIOp::create(b, range.weightRow, row);
-  };
+  auto weightSource = [&](Value row) { return TeamDot::getWeightRow(b, range, row); };
   StagedOperand::Place xPlace = x.getPlace({.numRows = range.numTokens,
                                             .source = range.source,
                                             .firstRow = {},

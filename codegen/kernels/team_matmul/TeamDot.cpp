@@ -60,6 +60,12 @@ TeamDot::TeamDot(TileFunction &tile, Operand x, Operand weight, int64_t tokens, 
           {int64_t(llvm::alignTo(tokens, kTokens)), int64_t(llvm::alignTo(columns, kRows))},
           b.getF32Type())) {}
 
+Value TeamDot::getWeightRow(ImplicitLocOpBuilder &b, const Range &range, Value column) {
+  if (range.weightSource)
+    return range.weightSource(column);
+  return arith::AddIOp::create(b, range.weightRow, column);
+}
+
 void TeamDot::emit(const Range &range) {
   Operand selected = range.expert ? weight.select(range.expert) : weight;
   Value zero = constantIndex(b, 0);
@@ -81,7 +87,7 @@ void TeamDot::emitGroup(const Range &range, const Operand &weight, Value row, Va
   Value lastRow = addIndex(b, range.numRows, -1), lastToken = addIndex(b, range.numTokens, -1);
   for (int64_t r = 0; r < kRows; ++r) {
     Value local = arith::MinUIOp::create(b, addIndex(b, row, r), lastRow);
-    rows.push_back(arith::AddIOp::create(b, range.weightRow, local));
+    rows.push_back(getWeightRow(b, range, local));
   }
   for (int64_t t = 0; t < kTokens; ++t)
     sources.push_back(range.source(arith::MinUIOp::create(b, addIndex(b, token, t), lastToken)));

@@ -30,7 +30,9 @@ public:
   TeamDot(TileFunction &tile, Operand x, Operand weight, int64_t tokens, int64_t columns);
 
   struct Range {
-    mlir::Value weightRow; // first weight row
+    mlir::Value weightRow; // first weight row; transposed, where the depth begins
+    /// Column of the sums, from sumsColumn on, -> weight row; null: they follow weightRow.
+    llvm::function_ref<mlir::Value(mlir::Value column)> weightSource = {};
     mlir::Value numRows;   // 1 ... columns
     mlir::Value numTokens; // 1 ... tokens
     mlir::Value xColumn;   // first column of x; 0 when x is quantized
@@ -41,6 +43,9 @@ public:
   };
   /// No barrier stands before or behind it.
   void emit(const Range &range);
+
+  static mlir::Value getWeightRow(mlir::ImplicitLocOpBuilder &b, const Range &range,
+                                  mlir::Value column);
 
   /// f32 [tokens, columns], each rounded up.
   mlir::Value getSums() const { return sums; }

@@ -130,8 +130,6 @@ LogicalResult TeamProduct::readBody() {
     if (failed(found))
       return failure();
     gated = *found;
-    if (gated->getLayout().block)
-      return tile.kernel.emitError() << "team kernels read gates that lie in one range";
     return success();
   }
   auto found = Epilogue::get(tile, product.op, team);
@@ -228,16 +226,24 @@ void TeamProduct::emitPlain(const Place &place, Value weightRow, Value xColumn, 
 }
 
 void TeamProduct::emitGated(const Place &place, Value column, const ColumnBlock &block) {
-  const GatedEpilogue::Layout &layout = gated->getLayout();
-  for (auto [offset, sumsColumn] :
-       {std::pair(layout.gateOffset, int64_t(0)), {layout.upOffset, tileColumns}})
-    emitDot({.weightRow = addIndex(b, column, offset),
+  for (bool isUp : {false, true}) {
+    auto find = [&](Value at) -> Value {
+      auto [gate, distance] = gated->findRows(at);
+      return isUp ? arith::AddIOp::create(b, gate, distance).getResult() : gate;
+    };
+    auto findInTurn = [&](Value offset) { return find(addIndex(b, column, offset)); };
+    llvm::function_ref<Value(Value)> source;
+    if (gated->getLayout().block)
+      source = findInTurn;
+    emitDot({.weightRow = find(column),
+             .weightSource = source,
              .numRows = block.count,
              .numTokens = place.numTokens,
              .xColumn = constantIndex(b, 0),
              .source = place.source,
              .expert = place.expert,
-             .sumsColumn = sumsColumn});
+             .sumsColumn = isUp ? tileColumns : 0});
+  }
   barrier(b, team);
   forItems(b, team, constantIndex(b, 0), place.numTokens, [&](Value token, const Team &part) {
     block.forWidth(b, tileColumns, [&](int64_t count) {

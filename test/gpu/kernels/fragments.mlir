@@ -52,6 +52,24 @@ kern.kernel @gated_200x130(%x: !moe.qtensor<?x130xf8E4M3FN, block = [1, 128], sc
   kern.yield %1 : tensor<?x200xf32>
 }
 
+kern.kernel @gated_turns_256x256(%x: !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<512x256xf8E4M3FN, block = [128, 128], scale = f32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+    attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>], row_strides = array<i64: 256, 256, 256>} {
+  %0 = moe.linear %x, %w : (!moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<512x256xf8E4M3FN, block = [128, 128], scale = f32>) -> tensor<?x512xf32>
+  %g, %u = moe.deinterleave %0 {block = 128 : i64} : (tensor<?x512xf32>) -> (tensor<?x256xf32>, tensor<?x256xf32>)
+  %1 = moe.swiglu %g, %u : tensor<?x256xf32>
+  %2 = moe.quantize %1 : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+  kern.yield %2 : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+}
+
+// Blocks that begin and end within tiles, and a short one at last.
+kern.kernel @grouped_gated_turns_3x200x136(%x: tensor<?x136xbf16>, %w: tensor<3x400x136xbf16>, %o: tensor<4xi32>, %r: tensor<?xi32>) -> tensor<?x200xf32>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 2>, #kern.rows<tokens * 2>], row_strides = array<i64: 136, 0, 0, 1, 200>} {
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 2 : i64} : (tensor<?x136xbf16>, tensor<3x400x136xbf16>, tensor<4xi32>, tensor<?xi32>) -> tensor<?x400xf32>
+  %g, %u = moe.deinterleave %0 {block = 48 : i64} : (tensor<?x400xf32>) -> (tensor<?x200xf32>, tensor<?x200xf32>)
+  %1 = moe.swiglu %g, %u : tensor<?x200xf32>
+  kern.yield %1 : tensor<?x200xf32>
+}
+
 kern.kernel @grouped_8x130x256_rows_fp8(%x: !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<8x130x256xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<9xi32>, %r: tensor<?xi32>) -> tensor<?x130xf32>
     attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 2>, #kern.rows<tokens * 2>], row_strides = array<i64: 256, 256, 1, 1, 130>} {
   %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 2 : i64} : (!moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<8x130x256xf8E4M3FN, block = [128, 128], scale = f32>, tensor<9xi32>, tensor<?xi32>) -> tensor<?x130xf32>
