@@ -94,36 +94,34 @@ AGAINST = ["--against", "sm_80"]
 LARGE = [*AGAINST, "--tokens", "127,129,4099", "--sequences", "32"]
 ROWS = ["rows", "rows_bf16", "tall", "wide", "bf16"]
 PRODUCTS = ["dense", "grouped", "grouped_bf16", "products"]
-ATTENTION = ["attention", "latent", "expanded"]
-# What the plain kernels of sm_80 cannot: gates of a product in other columns than its own; or are slow for.
-FEW_HEADS = ["--skip", "heads_32_views,heads_64,heads_128"]
-SKIPPED = {"latent": FEW_HEADS, "grouped": ["--skip", "gated_many"], "grouped_bf16": ["--skip", "ring_gated_turns"]}
-
-
-def on_sm_80(name):
-    return ["--drop-schedules", *SKIPPED.get(name, [])]
-
-
+LATENT = ["latent", "latent_fp8"]
+ATTENTION = ["attention", *LATENT, "expanded"]
+# The interpreter's results for many heads are large to store.
+FEW_HEADS, MANY_HEADS = ["--filter", "heads_16"], ["--skip", "heads_16,heads_16_f32,fp8_heads_16,fp8_heads_16_f32"]
+ON_SM_80 = "--drop-schedules"
 PACKAGES = [
     *((name, [name], SMALL) for name in [*ROWS, *PRODUCTS, "attention", "expanded"]),
     ("norm", ["norm"], ["--tokens", "1,3,4"]),
-    ("shared-k", ["shared_k"], ["--tokens", "17,129"]),
-    # Results of many heads are large: at 17 tokens only those of 16.
-    *((name, [name], ["--tokens", "1,3"]) for name in ("latent", "latent_fp8")),
-    ("latent-17", ["latent", "latent_fp8"], ["--tokens", "17", "--filter", "heads_16"]),
+    ("shared-k", ["shared_k"], ["--tokens", "1,3,17,129"]),
+    ("shared-k-large", ["shared_k"], [*AGAINST, "--tokens", "127,4099"]),
+    *((name, [name], ["--tokens", "1,3"]) for name in LATENT),
+    ("latent-17", LATENT, ["--tokens", "17", *FEW_HEADS]),
+    ("prompts-wide", LATENT, [*AGAINST, "--tokens", "17", *MANY_HEADS]),
     # Logits are stored, since a choice compares them: few rows of large vocabularies.
     ("sampling", ["sampling"], [*SMALL, "--filter", "_1000"]),
     ("sampling-wide", ["sampling"], ["--tokens", "1", "--skip", "maxima_1000,masses_1000,sample_1000"]),
-    *((f"{name}-large", [name], [*LARGE, *SKIPPED.get(name, [])]) for name in ROWS + PRODUCTS),
-    # Prompts of three sequences that begin and end within pages; long ones of few heads, for the sake of the plain kernels.
+    *((f"{name}-large", [name], LARGE) for name in ROWS + PRODUCTS),
+    # Prompts of three sequences that begin and end within pages.
     ("attention-large", ATTENTION, [*AGAINST, "--tokens", "127,129", "--earlier-tokens", "40"]),
-    ("prompts-large", ATTENTION, [*AGAINST, "--tokens", "4099", "--earlier-tokens", "40", *FEW_HEADS]),
+    ("prompts-large", ATTENTION, [*AGAINST, "--tokens", "4099", "--earlier-tokens", "40"]),
     # Contexts of 1, 63, 64 and 65 tokens: a page has 64 or 128.
-    ("contexts", ATTENTION, ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
+    ("contexts", ["attention", "latent", "expanded"], ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
     ("contexts-large", ["attention", "latent"], [*AGAINST, "--tokens", "1,3", "--earlier-tokens", "32767"]),
     ("crowded", ["grouped", "grouped_bf16"], ["--crowded", "--tokens", "3,17"]),
-    ("crowded-large", ["grouped"], ["--crowded", *LARGE, *SKIPPED["grouped"]]),
-    *((f"sm_80-{name}", [name], ["--tokens", "1,17", *on_sm_80(name)]) for name in ROWS + PRODUCTS + ATTENTION),
+    ("crowded-large", ["grouped"], ["--crowded", *LARGE]),
+    *((f"sm_80-{name}", [name], ["--tokens", "1,17", ON_SM_80]) for name in [*ROWS, *PRODUCTS, "attention", "expanded"]),
+    *((f"sm_80-{name}", [name], ["--tokens", "1,3", ON_SM_80]) for name in LATENT),
+    ("sm_80-latent-17", LATENT, ["--tokens", "17", *FEW_HEADS, ON_SM_80]),
     *((f"{target}-fragments", ["fragments"], ["--tokens", "1,3,17,129"]) for target in ("sm_80", "sm_89")),
 ]
 # Checkers of memory and races take small packages; of these only cases whose names contain this: races of many heads take minutes.

@@ -2,6 +2,7 @@
 // See README.md.
 #include "codegen/target/nvidia/cases/DeviceCase.h"
 #include "codegen/target/nvidia/cases/KernelSet.h"
+#include "dialects/moe/CacheRow.h"
 #include "dialects/moe/MoeSamplingOps.h"
 #include "dialects/plan/PlanDialect.h"
 #include "frontend/Files.h"
@@ -18,6 +19,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <CLI/CLI.hpp>
+#include <cstring>
 #include <iostream>
 
 using namespace moec;
@@ -177,6 +179,47 @@ template <typename T> T orThrow(llvm::Expected<T> made) {
   return std::move(*made);
 }
 
+/// Rows of a quantized cache, of which no fill of bytes would make numbers: a few in turn, so that
+/// a page begins with another row than the one before.
+std::vector<uint8_t> makeCacheRows(const moe::CacheRow &layout, uint64_t bytes) {
+  constexpr uint64_t kRows = 61;
+  auto fill = [&](rt::fb::DType type, float deviation, uint64_t key, uint64_t count) {
+    rt::FillTable table(type, rt::fb::FillKind::Normal, deviation);
+    std::vector<uint8_t> made(count * table.codeBytes());
+    rt::fillElements(table, key, 0, count, made.data());
+    return made;
+  };
+  std::vector<uint8_t> codes = fill(rt::fb::DType::F8E4M3FN, 60, 1, kRows * layout.codes);
+  std::vector<uint8_t> tails = fill(rt::fb::DType::BF16, 1, 2, kRows * layout.tail);
+  std::vector<uint8_t> rows(bytes);
+  for (uint64_t row = 0; row < bytes / layout.bytes; ++row) {
+    uint8_t *to = rows.data() + row * layout.bytes;
+    std::copy_n(codes.data() + row % kRows * layout.codes, layout.codes, to);
+    for (int64_t i = 0; i < layout.getScales(); ++i) {
+      float scale = float(1 + (row % kRows + i) % 7) / 240;
+      std::memcpy(to + layout.getScalesOffset() + 4 * i, &scale, sizeof scale);
+    }
+    std::copy_n(tails.data() + row % kRows * 2 * layout.tail, 2 * layout.tail,
+                to + layout.getTailOffset());
+  }
+  return rows;
+}
+
+/// Slots whose floats the device fills.
+DeviceCase makeFilledCase(kern::KernelOp kernel, const reference::InputDims &dims) {
+  DeviceCase made = orThrow(makeDeviceCase(kernel, dims));
+  for (auto [to, slot] : llvm::zip(made.slots, codegen::getSlots(kernel))) {
+    if (slot.value >= kernel.getNumArguments())
+      continue;
+    auto cache = llvm::dyn_cast<moe::CacheType>(kernel.getArgumentTypes()[slot.value]);
+    if (!cache || !moe::getCacheRow(cache).isQuantized())
+      continue;
+    to.fill = 0;
+    to.input = makeCacheRows(moe::getCacheRow(cache), to.bytes);
+  }
+  return made;
+}
+
 class Packer {
 public:
   explicit Packer(const Options &options)
@@ -256,7 +299,7 @@ void Packer::addCase(llvm::StringRef file, const std::string &text, int64_t toke
       made.slots = makeInterpretedSlots(harness);
       made.dims = harness.getDims();
     } else {
-      DeviceCase device = orThrow(makeDeviceCase(kernel, dims));
+      DeviceCase device = makeFilledCase(kernel, dims);
       made.slots = std::move(device.slots);
       made.dims = device.dims;
     }
