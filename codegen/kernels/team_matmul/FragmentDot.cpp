@@ -1,5 +1,6 @@
 #include "codegen/kernels/team_matmul/FragmentDot.h"
 
+#include "codegen/kernels/LoopAnnotation.h"
 #include "codegen/kernels/Vectors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -143,6 +144,7 @@ void FragmentDot::emit(const TeamDot::Range &range) {
                          result.append(share);
                          return result;
                        });
+    keepRolled(carried); // ptxas would unroll it beyond the registers of a thread
     totals.assign(carried.begin(), carried.begin() + count);
   }
   if (int64_t rest = shape.depth - whole) {

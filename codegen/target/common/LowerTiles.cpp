@@ -1,5 +1,7 @@
 #include "codegen/target/common/LowerTiles.h"
 
+#include "codegen/kernels/LoopAnnotation.h"
+
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -39,5 +41,8 @@ LogicalResult moec::codegen::lowerTiles(ModuleOp module, std::unique_ptr<Pass> e
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  return pm.run(module);
+  if (failed(pm.run(module)))
+    return failure();
+  annotateBackEdges(module);
+  return success();
 }

@@ -1,5 +1,8 @@
-// RUN: pack-kernels sm_80 %t --tokens 3 %s
+// RUN: pack-kernels sm_80 %t --tokens 3,17 %s
 // RUN: moec verify %t/package.moeb
+// RUN: FileCheck %s --input-file %t/kernels.ptx
+// Rolled, the loop over the depth fits the registers of a thread; ptxas would unroll it.
+// CHECK-COUNT-2: .pragma "nounroll";
 // Products that matrix instructions compute: operands of bf16 and E4M3, depths and columns that end
 // within a slice or a tile, gates, experts, heads.
 kern.kernel @linear_100x130_bf16_bf16(%x: tensor<?x130xbf16>, %w: tensor<100x130xbf16>) -> tensor<?x100xbf16>
