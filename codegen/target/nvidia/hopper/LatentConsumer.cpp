@@ -4,7 +4,9 @@
 
 using namespace moec::hopper;
 
-// Barriers of both warpgroups: the weights of an even or an odd block are there.
+// Where both warpgroups meet: the weights of an even or an odd block are there. Who has put them
+// waits, too: an arrival alone was no faster, and compute-sanitizer takes what is read behind one
+// for a race.
 static constexpr int64_t kWeights = 1, kThreads = 256;
 // Of a thread: lines of 16 bytes with weights, then one with references and sums.
 static constexpr int64_t kWeightLines = 4, kLineBytes = 2048;
@@ -106,7 +108,7 @@ LatentConsumer::State LatentConsumer::computeEven(const Context &context, State 
         return state.getValues();
       },
       [&] {
-        syncNamed(b, Int(b, kWeights + 1), kThreads); // has taken the last
+        meetForWeights(1); // has taken the last
         return after.getValues();
       });
   return State::get(b, done);
@@ -141,7 +143,7 @@ LatentConsumer::State LatentConsumer::computeOdd(const Context &context, State s
       [&] {
         state = after;
         startEven(piece.getEnd() - 1);
-        arriveNamed(b, kWeights + 1, kThreads); // the place is free
+        meetForWeights(1); // the place is free
         state.sums = finishSums(state.sums, 0);
         return state.getValues();
       });
@@ -200,6 +202,10 @@ Values LatentConsumer::hideScores(const Context &context, mlir::ValueRange score
       [&] { return Values(scores); });
 }
 
+void LatentConsumer::meetForWeights(int64_t buffer) {
+  syncNamed(b, Int(b, kWeights + buffer), kThreads);
+}
+
 LatentConsumer::Weights LatentConsumer::makeWeights(const Context &context, mlir::ValueRange scores,
                                                     int64_t buffer, const Int &block, Rows &rows) {
   Values shown = hideScores(context, scores, block);
@@ -211,12 +217,12 @@ LatentConsumer::Weights LatentConsumer::makeWeights(const Context &context, mlir
     store(makeVector(b, mlir::ValueRange(lines).slice(4 * i, 4)), exchange + kLineBytes * i, 16);
   store(makeVector(b, {rows.reference[0], rows.reference[1], step.sums[0], step.sums[1]}),
         exchange + kLineBytes * kWeightLines, 16);
-  arriveNamed(b, kWeights + buffer, kThreads);
+  meetForWeights(buffer);
   return weights;
 }
 
 LatentConsumer::Weights LatentConsumer::takeWeights(int64_t buffer, const Int &turn, Rows &rows) {
-  syncNamed(b, Int(b, kWeights + buffer), kThreads);
+  meetForWeights(buffer);
   Weights weights;
   auto take = [&](int64_t line, mlir::Type type) {
     return getElements(b, load(exchange + kLineBytes * line, mlir::VectorType::get(4, type), 16));

@@ -60,6 +60,8 @@ private:
     Values packed;  // 16 i32
     Values factors; // of what has been summed before
   };
+  /// Weights of the block in `buffer` have been put, or the last ones taken.
+  void meetForWeights(int64_t buffer);
   /// Makes weights of the scores, for this warpgroup and the other.
   Weights makeWeights(const Context &context, mlir::ValueRange scores, int64_t buffer,
                       const Int &block, Rows &rows);
