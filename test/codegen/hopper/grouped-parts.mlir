@@ -1,13 +1,17 @@
-// A token's experts at DeepSeek-R1's width: quarters of a quantization block, in clusters of four.
-// RUN: moec-opt %s --assign-schedules | FileCheck %s
+// DeepSeek-R1's experts. Of one token: quarters of a quantization block, in clusters of four. Of a prompt, 128 rows each and
+// a few more: tiles of 192, so that a group's weights are read once; and of one half as long, 128.
+// RUN: sed 's/TOKENS/1/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=TOKEN
+// RUN: sed 's/TOKENS/4096/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=PROMPT
+// RUN: sed 's/TOKENS/2048/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=HALF
+// TOKEN:  columns = 32 : i64, consumers = 1 : i64, parts = 4 : i64, rows = 64 : i64
+// PROMPT: columns = 64 : i64, consumers = 3 : i64, parts = 2 : i64, rows = 192 : i64
+// HALF:   columns = 128 : i64, consumers = 2 : i64, parts = 1 : i64, rows = 128 : i64
 
 !x = !moe.qtensor<?x7168xf8E4M3FN, block = [1, 128], scale = f32>
 !w = !moe.qtensor<257x4096x7168xf8E4M3FN, block = [128, 128], scale = f32>
 !y = !moe.qtensor<?x2048xf8E4M3FN, block = [1, 128], scale = f32>
 
 module attributes {kern.target = "sm_90a"} {
-// CHECK-LABEL: kern.kernel @experts
-// CHECK-SAME:  columns = 32 : i64, consumers = 1 : i64, parts = 4 : i64, rows = 64 : i64
 kern.kernel @experts(%x: !x, %w: !w, %o: tensor<258xi32>, %r: tensor<?xi32>) -> !y
     attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 9>, #kern.rows<tokens * 9>], row_strides = array<i64: 7168, 7168, 0, 1, 2048>} {
   %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 9 : i64} : (!x, !w, tensor<258xi32>, tensor<?xi32>) -> tensor<?x4096xf32>
@@ -18,8 +22,8 @@ kern.kernel @experts(%x: !x, %w: !w, %o: tensor<258xi32>, %r: tensor<?xi32>) -> 
   kern.yield %2 : !y
 }
 
-func.func @decode_1(%x: !x, %w: !w, %o: tensor<258xi32>, %r: tensor<?xi32>) -> !y
-    attributes {kern.bounds = #kern.bounds<tokens = 1, sequences = 1, output_rows = 1, context_length = 4096>} {
+func.func @step(%x: !x, %w: !w, %o: tensor<258xi32>, %r: tensor<?xi32>) -> !y
+    attributes {kern.bounds = #kern.bounds<tokens = TOKENS, sequences = 1, output_rows = 1, context_length = 4096>} {
   %0 = kern.launch @experts(%x, %w, %o, %r) : (!x, !w, tensor<258xi32>, tensor<?xi32>) -> !y
   return %0 : !y
 }

@@ -37,7 +37,7 @@ int64_t MatmulTile::getResidentBlocks() const {
 }
 
 bool MatmulTile::fits(int64_t others) const {
-  int64_t sums = consumers == 2 ? 192 : 196;
+  int64_t sums = consumers == 3 ? 112 : consumers == 2 ? 192 : 196;
   return rows % (64 * consumers) == 0 && rows <= 256 && columns % (8 * split) == 0 &&
          columns <= 256 && getSumRegisters() <= sums && stages >= 2 &&
          getSharedBytes() + others <= KernelFrame::kMaxSharedBytes;
@@ -64,6 +64,8 @@ static double estimateBlock(const MatmulTile &tile, double busy) {
   double rate = isSmall ? 11e6 : tile.rows == 64 ? 9.8e6 : 8.4e6;
   double shared = (x + weight) * busy / rate;
   double products = (tile.rows / 64.0) * tile.columnWaves * (tile.columns / 128.0) * 0.205;
+  if (tile.consumers == 3 && tile.columns <= 64) // shared memory is read for longer
+    products *= 1.24;
   return std::max({own, shared, products});
 }
 
@@ -94,6 +96,14 @@ static double estimateFewRows(const MatmulTile &tile, const MatmulSize &size, in
   return std::max(compute, memory) + finish;
 }
 
+/// How often a group's weights are read from memory. Tiles of other rows begin side by side, but
+/// after some turns they have drifted apart by more than the second cache keeps.
+static double countReads(const MatmulTile &tile, const MatmulSize &size, double turns) {
+  if (!size.groups || turns <= 8)
+    return 1;
+  return std::min(2.0, size.countRowTiles(tile.rows) / size.getActiveGroups());
+}
+
 double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
   if (isMeasuredApart(size))
     return estimateFewRows(tile, size, workers);
@@ -105,12 +115,12 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   double compute = turns * (blocks * estimateBlock(tile, busy) + finish) + 5;
   if (size.isGathered)
     compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
-  if (size.groups && tile.parts > 1) {       // one warpgroup: a block of K is a chain of waits
+  if (size.groups && tile.parts > 1 && tile.consumers == 1) { // a block of K is a chain of waits
     double chain = 0.19 + 0.0033 * tile.getTileColumns();
     compute = std::max(compute, std::ceil(tiles / tile.workers) * blocks * chain + 8);
   }
   double weights = size.getActiveGroups() * size.n * size.columnWaves * size.k;
-  double memory = (weights + double(size.m) * size.k) / 2.85e6;
+  double memory = (weights * countReads(tile, size, turns) + double(size.m) * size.k) / 2.85e6;
   double cost = std::max(compute, memory + 4) + (tile.split > 1 ? 2 : 0);
   if (size.groups) {
     // One tile a block: they do not end together; and what is behind memory is felt.
@@ -126,7 +136,7 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t
                            const MatmulSize &size) {
   MatmulTile tile;
   tile.rows = rows, tile.columns = columns, tile.split = split, tile.parts = parts;
-  tile.consumers = rows == 64 ? 1 : 2;
+  tile.consumers = rows == 64 ? 1 : rows == 192 ? 3 : 2;
   tile.columnWaves = size.columnWaves;
   // Products read all rows: behind those that are brought they find the stage's weights.
   if (size.m < rows && tile.getTileColumns() >= rows)
@@ -138,10 +148,6 @@ static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t
   tile.stages = std::min<int64_t>(parts == 4 ? 6 : 12, size.k / 128 / split);
   while (tile.stages > 2 && !tile.fits(size.getTableBytes()))
     --tile.stages;
-  // With four, each of the loop's four turns has a stage of its own, whose addresses the compiler
-  // keeps in registers: they spill.
-  if (isTight && tile.stages == 4)
-    tile.stages = 3;
   return tile;
 }
 
@@ -150,7 +156,7 @@ static int64_t countParts(int64_t rows, int64_t columns, const MatmulSize &size)
   if (columns % size.columnMultiple == 0)
     return 1;
   // A warp's rows are told in one message. Quarters are for what memory limits.
-  bool isHalf = columns == 64 && rows <= 128;
+  bool isHalf = columns == 64 && rows <= 192;
   bool isQuarter = columns == 32 && rows == 64 && size.groups;
   bool isPart = size.columnMultiple == 128 && (isHalf || isQuarter);
   return isPart ? 128 / columns : 0;
@@ -182,7 +188,7 @@ static bool isBeaten(int64_t rows, int64_t columns, const MatmulSize &size, int6
 llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &size,
                                                            int64_t workers) {
   llvm::SmallVector<std::pair<double, MatmulTile>> scored;
-  for (int64_t rows : {64, 128, 256})
+  for (int64_t rows : {64, 128, 192, 256})
     for (int64_t columns : {16, 32, 48, 56, 64, 96, 112, 128, 144, 160, 192})
       for (int64_t split : {1, 2, 4}) {
         int64_t parts = countParts(rows, columns, size);
@@ -197,8 +203,11 @@ llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &siz
           continue;
         if (split > 2 && columns > 64)
           continue;
+        // Of one range, they have not been measured.
+        if (rows == 192 && !size.groups)
+          continue;
         // What brings 256 rows would need more registers than producers have.
-        if (size.isGathered && rows > 128)
+        if (size.isGathered && rows > 192)
           continue;
         // A cluster adds sums up once: only where all tiles run at the same time. Of large clusters
         // a chip does not hold as many as it has multiprocessors for.
