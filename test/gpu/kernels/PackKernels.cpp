@@ -57,6 +57,16 @@ std::string dropSchedule(const std::string &text, mlir::MLIRContext &mlir) {
   return toText(kernel.getOperation());
 }
 
+const kern::TargetModel &getTarget(mlir::ModuleOp module) {
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(
+      module.getContext(), [&](mlir::Diagnostic &diagnostic) { message = diagnostic.str(); });
+  const kern::TargetModel *target = kern::getTarget(module);
+  if (!target)
+    throw std::runtime_error(message);
+  return *target;
+}
+
 /// `text` with the schedule that the target chooses for these sizes, or with each that it could.
 std::vector<Scheduled> schedule(const std::string &text, const std::string &targetName,
                                 const std::array<int64_t, 5> &dims, int64_t context, bool every,
@@ -66,7 +76,7 @@ std::vector<Scheduled> schedule(const std::string &text, const std::string &targ
   kern::KernelOp kernel = *module->getOps<kern::KernelOp>().begin();
   auto bounds = kern::BoundsAttr::get(&mlir, dims[1], dims[2], dims[3], context);
   mlir::func::FuncOp caller = addCaller(kernel, bounds);
-  const kern::TargetModel *target = kern::getTarget(*module);
+  const kern::TargetModel *target = &getTarget(*module);
   llvm::SmallVector<kern::ScheduleAttr> schedules;
   if (kernel.getSchedule())
     schedules.push_back(*kernel.getSchedule());
