@@ -72,11 +72,14 @@ struct FuseSiblingRows : impl::FuseSiblingRowsBase<FuseSiblingRows> {
         return first.rows == rows && producers.contains(first.producer);
       };
       kern::GroupOp joined;
-      for (const First &first : firsts)
-        if (isSibling(first) && (joined = join(first.group, group, analysis, target))) {
+      for (const First &first : firsts) {
+        if (isSibling(first))
+          joined = join(first.group, group, analysis, target);
+        if (joined) {
           replace(firsts, first.group, group, joined);
           break;
         }
+      }
       for (Operation *producer : producers)
         firsts.push_back({producer, rows, joined ? joined : group});
     }

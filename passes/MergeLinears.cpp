@@ -216,7 +216,6 @@ struct MergeLinears : impl::MergeLinearsBase<MergeLinears> {
   }
 
   bool isAllowed(const Group &group) {
-    std::string key = getKey(group);
     for (const Part &part : group)
       for (StringAttr symbol : part.getSymbols()) {
         const auto &counts = keys[symbol];

@@ -25,6 +25,8 @@ if shutil.which("ptxas", path=config.environment["PATH"]):
     config.available_features.add("ptxas")
 if os.access(config.llvm_bin_dir + "/clang-format", os.X_OK):
     config.available_features.add("clang-format-22")
+if os.access(config.llvm_bin_dir + "/clang-tidy", os.X_OK):
+    config.available_features.add("clang-tidy-22")
 if config.moec_sanitize:
     config.available_features.add("sanitizer")
     # libMLIR is not instrumented: containers and bump allocators that cross its border would be

@@ -212,7 +212,7 @@ FailureOr<fb::Arg> Serializer::makeArg(plan::ProgramOp program, Value buffer) {
       .Case(
           [&](plan::CountersOp op) { return fb::Arg(fb::ArgKind::Counters, 0, 0, op.getBytes()); })
       .Case([&](plan::CacheOp op) { return fb::Arg(fb::ArgKind::Cache, op.getLayer(), 0, 0); })
-      .Default([&](Operation *op) -> FailureOr<fb::Arg> {
+      .Default([&](Operation *) -> FailureOr<fb::Arg> {
         return program.emitError() << "passes a launch a buffer that no plan op makes";
       });
 }

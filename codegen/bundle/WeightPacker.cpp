@@ -11,8 +11,6 @@
 using namespace llvm;
 using namespace moec::bundle;
 using namespace moec::frontend;
-namespace moe = moec::moe;
-namespace plan = moec::plan;
 
 static constexpr uint64_t chunkBytes = 4 << 20;
 

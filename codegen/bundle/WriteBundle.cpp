@@ -8,7 +8,6 @@ using namespace llvm;
 using namespace moec;
 using namespace moec::bundle;
 using frontend::makeError;
-namespace fb = moec::rt::fb;
 
 static constexpr uint64_t syntheticSeed = 1;
 

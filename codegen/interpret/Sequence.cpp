@@ -39,7 +39,7 @@ llvm::Error Sequence::addCaches() {
   return llvm::Error::success();
 }
 
-static Ints countFrom(int64_t first, Shape shape) {
+static Ints countFrom(int64_t first, const Shape &shape) {
   Ints result(shape);
   std::iota(result.data.begin(), result.data.end(), int32_t(first));
   return result;

@@ -108,7 +108,7 @@ moec::codegen::forRange(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t
   Value stepValue = constantIndex(b, step);
   auto loop = scf::ForOp::create(
       b, begin, end, stepValue, init,
-      [&](OpBuilder &inner, Location loc, Value index, ValueRange carried) {
+      [&](OpBuilder &inner, Location /*loc*/, Value index, ValueRange carried) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
         SmallVector<Value> next = body(index, carried);

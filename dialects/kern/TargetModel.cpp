@@ -71,13 +71,13 @@ std::optional<std::string> moec::kern::refuseUnknownSchedule(ScheduleAttr given,
     StringRef name = size.getName();
     std::string values = listValues(name, known), value = getText(size.getValue());
     if (values.empty())
-      return "size '" + name.str() + "' = " + value + " is unknown; the sizes are " +
-             listSizes(example);
+      return ("size '" + name + "' = " + value + " is unknown; the sizes are " + listSizes(example))
+          .str();
     auto has = [&](ScheduleAttr schedule) {
       return schedule.getSizes().get(name) == size.getValue();
     };
     if (llvm::none_of(known, has))
-      return "size '" + name.str() + "' = " + value + " is impossible; it can be " + values;
+      return ("size '" + name + "' = " + value + " is impossible; it can be " + values).str();
   }
   for (NamedAttribute size : example.getSizes())
     if (!given.getSizes().contains(size.getName()))

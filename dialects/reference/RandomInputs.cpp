@@ -69,7 +69,7 @@ private:
   void deriveSampling(Values &values);
   llvm::Expected<Value> fill(Role role, mlir::Type type, int64_t rows, const Step &step);
   Value fillInts(Role role, mlir::RankedTensorType type, int64_t rows, const Step &step);
-  int64_t getRows(unsigned argument, Role role, mlir::Type type);
+  int64_t getRows(unsigned argument, Role role);
 
   mlir::FunctionOpInterface function;
   InputDims dims;
@@ -358,7 +358,7 @@ Value InputMaker::fillInts(Role role, mlir::RankedTensorType type, int64_t rows,
   return result;
 }
 
-int64_t InputMaker::getRows(unsigned argument, Role role, mlir::Type type) {
+int64_t InputMaker::getRows(unsigned argument, Role role) {
   auto kernel = llvm::dyn_cast<kern::KernelOp>(function.getOperation());
   if (kernel)
     if (auto rows = llvm::dyn_cast<kern::RowsAttr>(kernel.getRows()[argument]))
@@ -479,7 +479,7 @@ llvm::Expected<Values> InputMaker::make() {
     return error;
   Values values;
   for (auto [role, argument] : llvm::zip(facts.roles, function.getArguments())) {
-    int64_t rows = getRows(argument.getArgNumber(), role, argument.getType());
+    int64_t rows = getRows(argument.getArgNumber(), role);
     auto value = fill(role, argument.getType(), rows, step);
     if (!value)
       return value.takeError();

@@ -29,8 +29,9 @@ static int64_t getWeight(float logit, float largest, float factor) {
     power = power * rest;
     power = power + coefficients[k];
   }
-  float scaled = std::ldexp(power, int(whole) + 30);
-  return int64_t(scaled + 0.5f);
+  float rounded = std::ldexp(power, int(whole) + 30);
+  rounded = rounded + 0.5f;
+  return int64_t(rounded);
 }
 
 static float getLogit(double value) { return std::isnan(value) ? -infinity : float(value); }
@@ -141,9 +142,11 @@ static int32_t choose(const Tensor &logits, int64_t row, const int32_t *sampling
     keep(candidates, sampling[1], sampling[2]);
   }
   int64_t target = takeShare(sumWeights(candidates), sampling[3]), sum = 0;
-  for (const Candidate &candidate : candidates)
-    if ((sum += candidate.weight) > target)
+  for (const Candidate &candidate : candidates) {
+    sum += candidate.weight;
+    if (sum > target)
       return candidate.id;
+  }
   return candidates.back().id;
 }
 

@@ -183,8 +183,8 @@ void RegisterProgram::storeArguments(ValueRange values) {
 }
 
 Value RegisterProgram::getNormFactor(Value squares, moe::RmsNormOp op) {
-  double columns = double(getColumns(op.getX()) / op.getHeads());
-  Value mean = arith::MulFOp::create(b, squares, constantFloat(b, 1 / columns));
+  int64_t columns = getColumns(op.getX()) / int64_t(op.getHeads());
+  Value mean = arith::MulFOp::create(b, squares, constantFloat(b, 1 / double(columns)));
   Value epsilon = constantFloat(b, op.getEpsilon().convertToDouble());
   return approximateInverseSqrt(b, arith::AddFOp::create(b, mean, epsilon));
 }

@@ -64,7 +64,7 @@ Expected<std::string> moec::codegen::linkSharedObject(StringRef object,
   }
   if (Error error = createTemporary("so", output, removeOutput, outputFile))
     return error;
-  sys::fs::closeFile(outputFile);
+  (void)sys::fs::closeFile(outputFile); // the linker opens it by its name
 
   static std::mutex mutex;
   std::lock_guard lock(mutex);

@@ -84,7 +84,8 @@ std::optional<NumericsError> moec::compare(const Value &before, const Value &aft
 //===----------------------------------------------------------------------===//
 
 CheckNumerics::CheckNumerics(NumericsOptions options, llvm::raw_ostream &os, bool &failed)
-    : options(options), os(os), failed(failed), random(options.seed), weights(random) {}
+    : options(std::move(options)), os(os), failed(failed), random(this->options.seed),
+      weights(random) {}
 
 /// The function that `function` was made from.
 static std::string getOrigin(mlir::func::FuncOp function) {

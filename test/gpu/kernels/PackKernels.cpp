@@ -328,7 +328,7 @@ void Packer::writeFile(llvm::StringRef name, llvm::StringRef text) {
 }
 
 void Packer::finish() {
-  llvm::sys::fs::create_directories(options.folder);
+  (void)llvm::sys::fs::create_directories(options.folder); // files in it cannot be written then
   auto assembler = orThrow(codegen::findAssembler(""));
   std::optional<llvm::StringRef> program;
   if (assembler)
