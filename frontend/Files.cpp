@@ -45,14 +45,12 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::dropPages(ArrayRef<uint8_t> range) const {
-  if (range.empty())
+  size_t page = ::sysconf(_SC_PAGESIZE);
+  size_t skipped = -reinterpret_cast<uintptr_t>(range.data()) % page; // to a page's begin
+  if (range.size() < skipped + page)
     return;
-  uintptr_t page = ::sysconf(_SC_PAGESIZE);
-  uintptr_t first = reinterpret_cast<uintptr_t>(range.data());
-  uintptr_t begin = (first + page - 1) / page * page;
-  uintptr_t end = (first + range.size()) / page * page;
-  if (begin < end)
-    ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+  auto *begin = const_cast<uint8_t *>(range.data()) + skipped;
+  ::madvise(begin, (range.size() - skipped) / page * page, MADV_DONTNEED);
 }
 
 Expected<std::string> moec::frontend::readTextFile(StringRef path, uint64_t limit) {

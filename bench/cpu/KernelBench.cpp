@@ -37,7 +37,7 @@ public:
     }
   }
   ~Bytes() { std::free(data); }
-  Bytes(Bytes &&other) : data(other.data), size(other.size) { other.data = nullptr; }
+  Bytes(Bytes &&other) noexcept : data(other.data), size(other.size) { other.data = nullptr; }
 
   uint8_t *data;
   size_t size;
@@ -393,7 +393,7 @@ int main(int argc, char **argv) {
   if (argc > 1)
     options.target = argv[1];
   if (argc > 2)
-    options.threads = std::max(1, std::atoi(argv[2]));
+    options.threads = std::max(1, int(std::strtol(argv[2], nullptr, 10)));
   if (argc > 3)
     options.filter = argv[3];
   benchResident(options);

@@ -76,14 +76,14 @@ private:
     fault = std::move(text);
     return false;
   }
-  bool unexpected(std::string what);
+  bool unexpected(const std::string &what);
   bool number(int64_t value, const char *what);
   bool tensorField(const std::string &name);
 };
 
 } // namespace
 
-bool HeaderEvents::unexpected(std::string what) {
+bool HeaderEvents::unexpected(const std::string &what) {
   switch (where) {
   case Where::Start:
     return fail("the header must be an object of tensors, found " + what);

@@ -36,14 +36,14 @@ struct LinearText {
                 bType = bias.empty() ? "" : "tensor<" + n + "x" + bias + ">";
     std::string xType = rowsType("?x" + k, x), wType = weightType(n + "x" + k, weight),
                 yType = "tensor<?x" + n + "xf32>";
-    std::string strideX = std::to_string(xStride ? xStride : depth), strideW = k,
+    std::string strideX = std::to_string(xStride ? xStride : depth),
                 strideY = std::to_string(yStride ? yStride : columns);
     std::string text =
         "kern.kernel @k(%x: " + xType + ", %w: " + wType + (bias.empty() ? "" : ", %b: " + bType) +
         (add ? ", %r: " + yType : "") + ") -> " + yType +
         " attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, " +
         (bias.empty() ? "" : "unit, ") + (add ? "#kern.rows<tokens * 1>, " : "") +
-        "#kern.rows<tokens * 1>], row_strides = array<i64: " + strideX + ", " + strideW + ", " +
+        "#kern.rows<tokens * 1>], row_strides = array<i64: " + strideX + ", " + k + ", " +
         (bias.empty() ? "" : "0, ") + (add ? n + ", " : "") + strideY + ">} {\n";
     text += "%0 = moe.linear %x, %w" + std::string(bias.empty() ? "" : ", %b") + " : (" + xType +
             ", " + wType + (bias.empty() ? "" : ", " + bType) + ") -> " + yType + "\n";
