@@ -37,7 +37,7 @@ TensorMap encodeTensorMap(const fb::TensorMap &map, const fb::Program &program, 
   for (const fb::Extent *extent : *map.sizes())
     sizes.push_back(extentOf(*extent, program));
   if (isOpen(map))
-    sizes.back() = (buffer.bytes - map.offset()) / map.strides()->Get(rank - 2);
+    sizes.back() = buffer.bytes / map.strides()->Get(rank - 2); // `offset` is within each
   std::vector<uint32_t> steps(rank, 1);
   TensorMap encoded;
   Result result = api().cuTensorMapEncodeTiled(

@@ -178,6 +178,21 @@ TEST(CudaDevice, EncodesTensorMaps) {
   EXPECT_EQ(head.l2Promotion, 2);
 }
 
+// Columns behind others: the last row has them, too.
+TEST(CudaDevice, AMapOfPartsOfCachedRowsReachesTheLastRow) {
+  BundleParts parts = cudaToyParts();
+  for (auto &kernel : parts.manifest.kernels)
+    for (auto &map : kernel->tensor_maps)
+      if (!map->sizes.back().multiplier() && !map->sizes.back().addend()) {
+        map->offset = 16;
+        map->sizes[0] = fb::Extent(fb::Dim::One, 0, TOY_WIDTH - 4);
+      }
+  Opened o("", std::move(parts));
+  Session session(*o.model, {.maxSequences = 2});
+  ASSERT_FALSE(o.log().maps.empty());
+  EXPECT_EQ(o.log().maps[0].sizes, (std::vector<uint64_t>{TOY_WIDTH - 4, 2 * TOY_CONTEXT}));
+}
+
 TEST(CudaDevice, WeightsArriveWhole) {
   BundleParts parts = cudaToyParts();
   // Larger than both pinned buffers, and no multiple of anything.
