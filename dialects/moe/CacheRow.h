@@ -6,8 +6,8 @@
 namespace moec::moe {
 
 /// A row of elements of one type, or a quantized row: the codes of its first columns, an f32 scale
-/// for each block of these (the last may be shorter), then its other columns as bf16. With 512
-/// codes, blocks of 128 and 64 columns behind them a row has 512 + 16 + 128 = 656 bytes.
+/// for each block of these (the last may be shorter), a power of 2, then its other columns as bf16.
+/// With 512 codes, blocks of 128 and 64 columns behind them a row has 512 + 16 + 128 = 656 bytes.
 struct CacheRow {
   int64_t codes = 0; // columns that are quantized; 0: none
   int64_t block = 0; // of them that share a scale

@@ -67,8 +67,7 @@ void moec::reference::roundCacheRow(moe::CacheType type, double *row) {
     tail = mlir::BFloat16Type::get(type.getContext());
   for (int64_t first = 0; first < layout.codes; first += layout.block) {
     int64_t size = std::min(layout.block, layout.codes - first);
-    double scale =
-        quantizeBlock(row + first, size, mlir::Float32Type::get(type.getContext()), row + first);
+    double scale = quantizeCacheBlock(row + first, size, row + first);
     for (int64_t i = 0; i < size; ++i)
       row[first + i] *= scale;
   }

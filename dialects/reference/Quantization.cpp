@@ -25,14 +25,31 @@ Tensor Quantized::dequantize() const {
 /// Codes and scale of x[0 .. size). The one place where f32 is the meaning, not
 /// an approximation: weights of few bits make values that lie on a tie between two codes, and the
 /// published code decides them by its quotient in f32.
-double moec::reference::quantizeBlock(const double *x, int64_t size, mlir::Type scaleType,
-                                      double *codes) {
+static void makeCodes(const double *x, int64_t size, double scale, double *codes) {
+  for (int64_t i = 0; i < size; ++i)
+    codes[i] = SmallFloat::e4m3().round(float(x[i]) / float(scale));
+}
+
+/// The scale with which the largest of x[0 .. size) has the largest code.
+static double getScale(const double *x, int64_t size) {
   float amax = 0;
   for (int64_t i = 0; i < size; ++i)
     amax = std::max(amax, std::abs(float(x[i])));
-  double scale = roundTo(scaleType, std::max(double(amax), 1e-4) / 448);
-  for (int64_t i = 0; i < size; ++i)
-    codes[i] = SmallFloat::e4m3().round(float(x[i]) / float(scale));
+  return std::max(double(amax), 1e-4) / 448;
+}
+
+double moec::reference::quantizeBlock(const double *x, int64_t size, mlir::Type scaleType,
+                                      double *codes) {
+  double scale = roundTo(scaleType, getScale(x, size));
+  makeCodes(x, size, scale, codes);
+  return scale;
+}
+
+double moec::reference::quantizeCacheBlock(const double *x, int64_t size, double *codes) {
+  int exponent;
+  bool isPower = std::frexp(float(getScale(x, size)), &exponent) == 0.5f;
+  double scale = std::ldexp(1.0, isPower ? exponent - 1 : exponent);
+  makeCodes(x, size, scale, codes);
   return scale;
 }
 

@@ -64,6 +64,8 @@ Results evaluate(moe::QuantizeOp op, Scope &in);
 Results evaluate(moe::DequantizeOp op, Scope &in);
 /// Codes and scale of x[0 .. size), as moe.quantize makes them.
 double quantizeBlock(const double *x, int64_t size, mlir::Type scaleType, double *codes);
+/// The same for columns of a cached row: the scale is the next power of 2.
+double quantizeCacheBlock(const double *x, int64_t size, double *codes);
 
 // Linear.cpp
 Results evaluate(moe::LinearOp op, Scope &in);

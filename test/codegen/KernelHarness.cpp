@@ -285,8 +285,7 @@ static void encodeCacheRow(moe::CacheType type, const double *row, SlotMemory &m
   std::vector<double> codes(layout.block);
   for (int64_t first = 0; first < layout.codes; first += layout.block) {
     int64_t size = std::min(layout.block, layout.codes - first);
-    auto scale = float(reference::quantizeBlock(row + first, size,
-                                                Float32Type::get(type.getContext()), codes.data()));
+    auto scale = float(reference::quantizeCacheBlock(row + first, size, codes.data()));
     put(layout.getScalesOffset() + first / layout.block * 4, &scale, 4);
     for (int64_t i = 0; i < size; ++i)
       memory.setBits(index, first + i, reference::SmallFloat::e4m3().encode(codes[i]));

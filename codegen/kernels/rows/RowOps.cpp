@@ -208,6 +208,7 @@ void RowProgram::emitCacheAppend(moe::CacheAppendOp op) {
   codes.columns = rows.layout.codes;
   RowRef into{rows.codes, rows.scales, target, 0, codes.columns};
   into.startBlock = constantIndex(b, rows.firstScale);
+  into.powerOf2Scales = true;
   quantizeRow(b, team, codes, into, rows.layout.block);
   tail.offset += codes.columns;
   tail.columns = rows.layout.tail;

@@ -37,7 +37,20 @@ Value RowRef::loadScale(ImplicitLocOpBuilder &b, Value block) const {
   return loadFloat(b, scales, atBlock(b, block));
 }
 
+/// The next power of 2 of a positive f32: its fraction is added up to the exponent.
+static Value raiseToPowerOf2(ImplicitLocOpBuilder &b, Value x) {
+  auto constant = [&](int64_t bits) -> Value {
+    return arith::ConstantIntOp::create(b, bits, /*width=*/32);
+  };
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
+  bits = arith::AddIOp::create(b, bits, constant(0x007fffff));
+  bits = arith::AndIOp::create(b, bits, constant(0x7f800000));
+  return arith::BitcastOp::create(b, x.getType(), bits);
+}
+
 Value RowRef::roundScale(ImplicitLocOpBuilder &b, Value scale) const {
+  if (powerOf2Scales)
+    scale = raiseToPowerOf2(b, scale);
   Type type = cast<MemRefType>(scales.getType()).getElementType();
   if (type.isF32())
     return scale;

@@ -14,6 +14,7 @@ struct RowRef {
   int64_t columns = 0;
   mlir::Value start = {};      // index, counts on top of `offset`; null: 0
   mlir::Value startBlock = {}; // index of the scale of the first column; null: 0
+  bool powerOf2Scales = false; // what is stored is the next power of 2
 
   /// `lanes` values as f32 from column `column` on.
   mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value column, int64_t lanes) const;

@@ -86,7 +86,8 @@ TEST_F(AttentionTest, AQuantizedCacheHoldsCodesScalesAndATail) {
   EXPECT_EQ(row[0], 448);
   EXPECT_EQ(row[1], 96); // codes near 100 are 96 and 104; 100 lies between, to even
   EXPECT_EQ(row[2], 0);
-  EXPECT_NEAR(row[3], 0.9, 1e-7); // the largest of its block
+  EXPECT_EQ(row[3],
+            0.875); // 224 / 256, and 0.9 * 256 / 448 is more than a half: scales are powers of 2
   EXPECT_EQ(row[4], 0.10009765625);
   EXPECT_EQ(row[5], -3);
 }

@@ -19,6 +19,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstring>
 #include <iostream>
 
@@ -189,6 +190,11 @@ template <typename T> T orThrow(llvm::Expected<T> made) {
   return std::move(*made);
 }
 
+/// Quantized caches of more bytes are for timing only: four bytes that are codes, a power of 2 and
+/// bf16 numbers, over and over.
+constexpr uint64_t kMostStored = 64 << 20;
+constexpr float kConstantRows = 0x1p-6;
+
 /// Rows of a quantized cache, of which no fill of bytes would make numbers: a few in turn, so that
 /// a page begins with another row than the one before.
 std::vector<uint8_t> makeCacheRows(const moe::CacheRow &layout, uint64_t bytes) {
@@ -206,7 +212,7 @@ std::vector<uint8_t> makeCacheRows(const moe::CacheRow &layout, uint64_t bytes) 
     uint8_t *to = rows.data() + row * layout.bytes;
     std::copy_n(codes.data() + row % kRows * layout.codes, layout.codes, to);
     for (int64_t i = 0; i < layout.getScales(); ++i) {
-      float scale = float(1 + (row % kRows + i) % 7) / 240;
+      float scale = std::ldexp(1.0f, int(row % kRows + i) % 5 - 8); // a power of 2, as appended
       std::memcpy(to + layout.getScalesOffset() + 4 * i, &scale, sizeof scale);
     }
     std::copy_n(tails.data() + row % kRows * 2 * layout.tail, 2 * layout.tail,
@@ -224,8 +230,12 @@ DeviceCase makeFilledCase(kern::KernelOp kernel, const reference::InputDims &dim
     auto cache = llvm::dyn_cast<moe::CacheType>(kernel.getArgumentTypes()[slot.value]);
     if (!cache || !moe::getCacheRow(cache).isQuantized())
       continue;
-    to.fill = 0;
-    to.input = makeCacheRows(moe::getCacheRow(cache), to.bytes);
+    to.isConstant = to.bytes > kMostStored;
+    to.fill = to.isConstant ? kConstantRows : 0;
+    if (to.isConstant)
+      to.type = "f32";
+    else
+      to.input = makeCacheRows(moe::getCacheRow(cache), to.bytes);
   }
   return made;
 }

@@ -160,7 +160,7 @@ uint32_t Package::addWeight(const std::string &name, const PackageSlot &slot,
   weight->shape = {slot.bytes / getBytes(weight->dtype)};
   weight->bytes = slot.bytes;
   if (bytes.empty()) {
-    weight->fill = fb::FillKind::Normal;
+    weight->fill = slot.isConstant ? fb::FillKind::Constant : fb::FillKind::Normal;
     weight->fill_scale = slot.fill;
   } else {
     weight->segment = parts.segments.size();

@@ -21,6 +21,7 @@ struct PackageSlot {
   bool isCounters = false;    // no input, zeros
   std::vector<uint8_t> input; // what is there before; empty: poison, or what `fill` says
   float fill = 0;             // standard deviation of random numbers made on the device; 0: none
+  bool isConstant = false;    // every number is `fill` instead
   std::string fillName;       // that they are made from, as one weight for all slots of this name;
                               // empty: a name and a weight of the slot's own
   std::vector<uint8_t> expected; // of a written slot; empty: what the case's reference writes
