@@ -62,12 +62,15 @@ def grouped_linear(experts, top_k, n, k):
                   [(x, top_k, k), (w, None, k), (offsets, None, 1)], [(y, top_k, n)], body)
 
 
-def latent_attention(heads):
-    ql, q, cache = f"tensor<?x{heads * 512}xbf16>", f"tensor<?x{heads * 192}xbf16>", "!moe.cache<576xbf16, page = 64>"
+QUANTIZED_LATENT = "!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>"
+
+
+def latent_attention(heads, element="bf16"):
+    ql, q, cache = f"tensor<?x{heads * 512}xbf16>", f"tensor<?x{heads * 192}xbf16>", f"!moe.cache<576x{element}, page = 64>"
     ids, table, y = "tensor<?xi32>", "tensor<?x?xi32>", f"tensor<?x{heads * 512}xbf16>"
     body = (f"  %y = moe.latent_attention %0, %1, %2, %3, %4, %5 {{heads = {heads} : i64, rope_dim = 64 : i64, scale = 0.0722}}\n"
             f"      : ({ql}, {q}, {cache}, {ids}, {ids}, {table}) -> {y}\n  kern.yield %y : {y}")
-    return kernel(f"mla_{heads}_heads", "attention",
+    return kernel(f"mla_{heads}_heads{'' if element == 'bf16' else '_fp8'}", "attention",
                   [(ql, 1, heads * 512), (q, 1, heads * 192), (cache, None, 576), (ids, 1, 1), (ids, 1, 1),
                    (table, "sequences", 0)], [(y, 1, heads * 512)], body)
 
@@ -159,6 +162,9 @@ def attention_groups():
             peer = {f"mla_128_heads {each * batch}": many, f"mla_16_heads {each * batch}": few}
             yield group(f"mla-{batch}x{context}-{each}", latent_attention(16) + latent_attention(128), [each * batch], peer, batch,
                         context - each)
+    for batch, context in ((128, 4096), (32, 4096), (1, 4096), (32, 32768), (1, 32768)):  # larger caches are one number
+        text = latent_attention(16, QUANTIZED_LATENT) + latent_attention(128, QUANTIZED_LATENT)
+        yield group(f"mla-fp8-{batch}x{context}", text, [batch], {}, batch, context - 1)
     for context in (4096, 32768):
         for batch in (1, 32):
             yield group(f"gqa-{batch}x{context}", attention(32, 8, 128) + attention(28, 4, 128), [batch], {}, batch, context - 1)

@@ -117,6 +117,7 @@ PACKAGES = [
     # Contexts of 1, 63, 64 and 65 tokens: a page has 64 or 128.
     ("contexts", ["attention", "latent", "expanded"], ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
     ("contexts-large", ["attention", "latent"], [*AGAINST, "--tokens", "1,3", "--earlier-tokens", "32767"]),
+    ("contexts-large-fp8", ["latent_fp8"], [*AGAINST, "--tokens", "1", "--earlier-tokens", "32767"]),
     ("crowded", ["grouped", "grouped_bf16"], ["--crowded", "--tokens", "3,17"]),
     ("crowded-large", ["grouped"], ["--crowded", *LARGE]),
     *((f"sm_80-{name}", [name], ["--tokens", "1,17", ON_SM_80]) for name in [*ROWS, *PRODUCTS, "attention", "expanded"]),

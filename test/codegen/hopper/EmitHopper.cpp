@@ -547,6 +547,7 @@ static int emitLatent(mlir::ModuleOp module, const Sizes &sizes) {
   problem.latentStride = 2 * problem.heads * LatentProblem::kLatent;
   problem.queryStride = 2 * problem.heads * problem.queryColumns;
   problem.floatResult = sizes.get("f32");
+  problem.quantizedCache = sizes.get("fp8");
   if (auto reason = problem.refuse()) {
     llvm::errs() << "error: " << *reason << "\n";
     return 1;

@@ -90,11 +90,19 @@ kern.kernel @latent_two_ops(%0: tensor<?x8192xbf16>, %1: tensor<?x3072xbf16>, %2
   kern.yield %z : tensor<?x8192xbf16>
 }
 
-// expected-remark@+1 {{attention kernels of Hopper over latents leave it to the plain kernels: its cache is of f32, not of bf16}}
+// expected-remark@+1 {{attention kernels of Hopper over latents leave it to the plain kernels: its cache is of f32, neither bf16 nor 512 codes with a scale for each 128}}
 kern.kernel @latent_float_cache(%0: tensor<?x8192xbf16>, %1: tensor<?x3072xbf16>, %2: !moe.cache<576xf32, page = 64>, %3: tensor<?xi32>, %4: tensor<?xi32>, %5: tensor<?x?xi32>) -> tensor<?x8192xbf16>
     attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
   %y = moe.latent_attention %0, %1, %2, %3, %4, %5 {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
       : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !moe.cache<576xf32, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xbf16>
+  kern.yield %y : tensor<?x8192xbf16>
+}
+
+// expected-remark-re@+1 {{attention kernels of Hopper over latents leave it to the plain kernels: its cache is of {{.*}}, neither bf16 nor 512 codes with a scale for each 128}}
+kern.kernel @latent_other_codes(%0: tensor<?x8192xbf16>, %1: tensor<?x3072xbf16>, %2: !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 64], scale = f32>, page = 64>, %3: tensor<?xi32>, %4: tensor<?xi32>, %5: tensor<?x?xi32>) -> tensor<?x8192xbf16>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
+  %y = moe.latent_attention %0, %1, %2, %3, %4, %5 {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 64], scale = f32>, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xbf16>
   kern.yield %y : tensor<?x8192xbf16>
 }
 

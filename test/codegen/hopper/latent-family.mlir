@@ -43,6 +43,16 @@ kern.kernel @decode_16(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !m
   kern.yield %0 : tensor<?x8192xbf16>
 }
 
+// Quantized rows have the same schedules.
+// CHECK-LABEL: kern.kernel @decode_16_fp8
+// CHECK-SAME:  scratch = 4460544 : i64, tokens = 1 : i64
+kern.kernel @decode_16_fp8(%ql: tensor<?x8192xbf16>, %q: tensor<?x3072xbf16>, %c: !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>, page = 64>, %p: tensor<?xi32>, %s: tensor<?xi32>, %b: tensor<?x?xi32>) -> tensor<?x8192xbf16>
+    attributes {hero = #kern.hero<attention>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>, #kern.rows<tokens * 1>, #kern.rows<sequences * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 8192, 3072, 576, 1, 1, 0, 8192>} {
+  %0 = moe.latent_attention %ql, %q, %c, %p, %s, %b {heads = 16 : i64, rope_dim = 64 : i64, scale = 0.07}
+      : (tensor<?x8192xbf16>, tensor<?x3072xbf16>, !moe.cache<576x!moe.qtensor<1x512xf8E4M3FN, block = [1, 128], scale = f32>, page = 64>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>) -> tensor<?x8192xbf16>
+  kern.yield %0 : tensor<?x8192xbf16>
+}
+
 // The plain kernel has `positions`.
 // CHECK-LABEL: kern.kernel @heads_48
 // CHECK-SAME:  positions = 64

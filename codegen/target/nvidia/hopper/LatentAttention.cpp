@@ -2,6 +2,7 @@
 
 #include "codegen/target/nvidia/hopper/LatentConsumer.h"
 #include "codegen/target/nvidia/hopper/LatentProducer.h"
+#include "codegen/target/nvidia/hopper/LatentWidener.h"
 #include "codegen/target/nvidia/hopper/SharedTile.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -9,9 +10,27 @@
 using namespace moec::hopper;
 
 static constexpr int64_t kBlockRows = 64;
-static constexpr int64_t kConsumers = 2, kProducerThread = 128 * kConsumers;
-// All that three warpgroups can have: 56 + 2 * 224 of 3 * 168.
-static constexpr unsigned kProducerRegisters = 56, kConsumerRegisters = 224;
+static constexpr int64_t kConsumers = 2;
+
+namespace {
+/// Warpgroups behind those that compute: of quantized rows one that widens, then the producer's.
+/// Registers of a thread: all that there are, 3 * 168 or 4 * 128.
+struct Roles {
+  explicit Roles(const LatentProblem &problem) {
+    if (problem.quantizedCache)
+      *this = {3, 208, 40, 56};
+  }
+  Roles(int64_t producer, unsigned consumerRegisters, unsigned widenerRegisters,
+        unsigned producerRegisters)
+      : producer(producer), consumerRegisters(consumerRegisters),
+        widenerRegisters(widenerRegisters), producerRegisters(producerRegisters) {}
+
+  int64_t producer = kConsumers; // warpgroup
+  unsigned consumerRegisters = 224, widenerRegisters = 0, producerRegisters = 56;
+
+  int64_t getThreads() const { return 128 * (producer + 1); }
+};
+} // namespace
 
 std::optional<std::string> LatentProblem::refuse() const {
   if (heads <= 0 || heads % 16 || (heads < 64 ? 64 % heads : heads % 64) || heads > 128)
@@ -64,7 +83,7 @@ std::vector<LatentTile> moec::hopper::getLatentTiles(const LatentProblem &proble
 
 LaunchShape moec::hopper::getLaunchShape(const LatentProblem &problem, const LatentTile &tile) {
   LaunchShape shape;
-  shape.threads = 128 * (kConsumers + 1);
+  shape.threads = Roles(problem).getThreads();
   LatentSizes sizes(problem, tile);
   shape.maxBlocks = sizes.workers * sizes.parts;
   shape.earlyLaunch = true;
@@ -76,30 +95,40 @@ void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &
                                        const LatentTile &tile) {
   Builder &b = frame.b;
   LatentParts parts(frame, problem, tile);
+  Roles roles(problem);
   Int thread = getThread(b), warpgroup = thread >> 7;
   ifThen(thread == 0, [&] {
     parts.memory.initBarriers();
     fenceBarrierInit(b);
-    for (Value map : {parts.latentMap, parts.ropeMap, parts.cacheMap})
-      prefetchMap(b, map);
+    for (Value map : {parts.latentMap, parts.ropeMap, parts.cacheMap, parts.keyMap})
+      if (map)
+        prefetchMap(b, map);
   });
   // The plan needs inputs of the step only, so it may be made while the launch before goes on.
   parts.plan.emplace(parts.tiles, parts.worker, parts.sizes.limits);
   syncBlock(b);
   launchDependents(b);
-  ifThen(
-      warpgroup == kConsumers,
-      [&] {
-        Int oldRows = parts.plan->countOldRows();
-        decreaseRegisters(b, kProducerRegisters);
-        ifThen(thread == kProducerThread, [&] { emitLatentProducer(parts, oldRows); });
-      },
-      [&] {
-        increaseRegisters(b, kConsumerRegisters);
-        waitDependencies(b);
-        ifThen(
-            warpgroup == 0, [&] { LatentConsumer(parts, 0).emit(); },
-            [&] { LatentConsumer(parts, 1).emit(); });
-        addUpSharedTiles(parts);
-      });
+  auto produce = [&] {
+    Int oldRows = parts.plan->countOldRows();
+    decreaseRegisters(b, roles.producerRegisters);
+    ifThen(thread == 128 * roles.producer, [&] { emitLatentProducer(parts, oldRows); });
+  };
+  auto widen = [&] {
+    decreaseRegisters(b, roles.widenerRegisters);
+    emitLatentWidener(parts);
+  };
+  auto consume = [&] {
+    increaseRegisters(b, roles.consumerRegisters);
+    waitDependencies(b);
+    ifThen(
+        warpgroup == 0, [&] { LatentConsumer(parts, 0).emit(); },
+        [&] { LatentConsumer(parts, 1).emit(); });
+    addUpSharedTiles(parts);
+  };
+  ifThen(warpgroup == roles.producer, produce, [&] {
+    if (problem.quantizedCache)
+      ifThen(warpgroup == kConsumers, widen, consume);
+    else
+      consume();
+  });
 }

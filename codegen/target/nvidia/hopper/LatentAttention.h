@@ -7,8 +7,9 @@
 // A block has 64 query rows: 64 heads of a token, or several tokens of one sequence (TokenTiles).
 // Two warpgroups have columns 0..255 and 256..511 of the result; the first computes the scores of
 // even blocks of cached rows, the second those of odd ones, so that the softmax of one runs beside
-// the products of the other. A third brings the operands. Ranges of the context are shared out by
-// ContextPlan, and what belongs together is added by SplitSums in the same launch.
+// the products of the other. A third brings the operands, of quantized rows by way of its
+// registers. Ranges of the context are shared out by ContextPlan, and what belongs together is
+// added by SplitSums in the same launch.
 #pragma once
 
 #include "codegen/target/nvidia/hopper/ContextPlan.h"
@@ -21,11 +22,15 @@ namespace moec::hopper {
 
 struct LatentProblem {
   static constexpr int64_t kLatent = 512, kRope = 64, kWidth = kLatent + kRope;
+  /// Of a quantized row: codes, an f32 scale for each 128 of them, the rope key in bf16.
+  static constexpr int64_t kScales = kLatent, kTail = kScales + kLatent / 128 * 4,
+                           kQuantizedBytes = kTail + 2 * kRope;
 
   int64_t heads = 128;
   int64_t queryColumns = 192; // of a head; the last 64 are read
   double scale = 1;
-  int64_t page = 64; // cached rows
+  int64_t page = 64;           // cached rows
+  bool quantizedCache = false; // otherwise bf16
   // Bytes from a token's row to the next; the result's rows are contiguous.
   int64_t latentStride = 0, queryStride = 0;
   bool floatResult = false; // otherwise bf16

@@ -37,35 +37,31 @@ LatentConsumer::LatentConsumer(const LatentParts &parts, int64_t warpgroup)
 }
 
 Values LatentConsumer::State::getValues() const {
-  Values all{even.value, odd.value};
+  Values all{turns.value};
   llvm::append_range(all, rows.getValues());
   llvm::append_range(all, sums);
   return all;
 }
 
 LatentConsumer::State LatentConsumer::State::get(Builder &b, mlir::ValueRange values) {
-  return {Int(b, values[0]), Int(b, values[1]), Rows::get(values.slice(2, 4)),
-          Values(values.drop_front(6))};
+  return {Int(b, values[0]), Rows::get(values.slice(1, 4)), Values(values.drop_front(5))};
 }
 
 void LatentConsumer::emit() {
-  Value zero = Int(b, 0).value;
-  // Carried: uses of either buffer and of the queries.
   whileLoop(
-      b, {zero, zero, zero},
-      [&](mlir::ValueRange at) { return pieces.take(Int(b, at[2])).getEnd() != 0; },
+      b, {Int(b, 0).value},
+      [&](mlir::ValueRange at) { return pieces.take(Int(b, at[0]) >> kQueries).getEnd() != 0; },
       [&](mlir::ValueRange at) -> Values {
-        Int turn(b, at[2]);
-        Piece piece = pieces.get(turn);
+        Int turns(b, at[0]);
+        Piece piece = pieces.get(pin(turns) >> kQueries); // no place but this one is kept
         Int longest = piece.getLongest();
-        Context context{piece, turn, piece.getShortest(),
+        Context context{piece, piece.getShortest(),
                         select((longest & 63) != 0, longest >> 6, Int(b, -1))};
-        State state{Int(b, at[0]), Int(b, at[1]), softmax.getStart(),
-                    Values(kHalves * kHalfSums, constantFloat(b, 0))};
+        State state{turns, softmax.getStart(), Values(kHalves * kHalfSums, constantFloat(b, 0))};
         state = warpgroup == 0 ? computeEven(context, state) : computeOdd(context, state);
         arriveIf(memory.barriers, LatentMemory::kQueriesEmpty, lane == 0);
         SplitSums(parts, warpgroup).put(piece, state.sums, softmax.addOverQuad(state.rows));
-        return {state.even.value, state.odd.value, (turn + 1).value};
+        return {(state.turns ^ (1 << kQueries)).value};
       });
 }
 
@@ -78,20 +74,21 @@ LatentConsumer::State LatentConsumer::computeEven(const Context &context, State 
     Weights weights = makeWeights(context, done, 0, block, state.rows);
     state.sums = startSums(context, 0, block, weights, state.sums);
     state.sums = finishSums(state.sums, 0);
-    state.even = state.even + 1;
+    state.flip(0);
   };
   auto startOdd = [&](const Int &block) {
-    Weights weights = takeWeights(1, state.odd, state.rows);
+    Weights weights = takeWeights(1, state.getTurn(1), state.rows);
     state.sums = startSums(context, 1, block, weights, state.sums);
-    state.odd = state.odd + 1;
+    state.flip(1);
   };
   Int begin = piece.getBegin();
-  finish(startScores(0, state.even, nullptr, &context.turn), begin);
+  Int queriesTurn = state.getTurn(kQueries);
+  finish(startScores(0, state.getTurn(0), nullptr, &queriesTurn), begin);
   Values looped = forLoop(begin + 2, piece.getEnd(), Int(b, 2), state.getValues(),
                           [&](Int block, mlir::ValueRange carried) -> Values {
                             state = State::get(b, carried);
                             startOdd(block - 1);
-                            Value started = startScores(0, state.even, [&] {
+                            Value started = startScores(0, state.getTurn(0), [&] {
                               state.sums = finishSums(state.sums, 1, /*later=*/1);
                             });
                             finish(started, block);
@@ -118,22 +115,22 @@ LatentConsumer::State LatentConsumer::computeEven(const Context &context, State 
 LatentConsumer::State LatentConsumer::computeOdd(const Context &context, State state) {
   const Piece &piece = context.piece;
   auto startEven = [&](const Int &block) {
-    Weights weights = takeWeights(0, state.even, state.rows);
+    Weights weights = takeWeights(0, state.getTurn(0), state.rows);
     state.sums = startSums(context, 0, block, weights, state.sums);
-    state.even = state.even + 1;
+    state.flip(0);
   };
   for (BoxGroup group : LatentMemory::getOrder(0))
-    wait(LatentMemory::getQueriesFull(group), context.turn);
+    wait(LatentMemory::getQueriesFull(group), state.getTurn(kQueries));
   Values looped = forLoop(piece.getBegin() + 1, piece.getEnd(), Int(b, 2), state.getValues(),
                           [&](Int block, mlir::ValueRange carried) -> Values {
                             state = State::get(b, carried);
-                            Values done = waitScores(startScores(1, state.odd), 1);
+                            Values done = waitScores(startScores(1, state.getTurn(1)), 1);
                             startEven(block - 1);
                             Weights weights = makeWeights(context, done, 1, block, state.rows);
                             state.sums = finishSums(state.sums, 0);
                             state.sums = startSums(context, 1, block, weights, state.sums);
                             state.sums = finishSums(state.sums, 1);
-                            state.odd = state.odd + 1;
+                            state.flip(1);
                             return state.getValues();
                           });
   State after = State::get(b, looped);
@@ -190,10 +187,12 @@ Values LatentConsumer::hideScores(const Context &context, mlir::ValueRange score
                                   const Int &block) {
   llvm::SmallVector<mlir::Type> types(scores.getTypes());
   Int first = block << 6;
+  // Registers are fewer where cached rows are quantized.
+  Int shortest = parts.problem.quantizedCache ? context.piece.getShortest() : context.shortest;
   return choose(
-      context.shortest < first + 64, types,
+      shortest < first + 64, types,
       [&] {
-        std::array<Int, 2> lengths{context.shortest, context.shortest};
+        std::array<Int, 2> lengths{shortest, shortest};
         if (parts.sizes.blockTokens > 1)
           for (int64_t half : {0, 1})
             lengths[half] = parts.getLength(context.piece.getRows(), row + 8 * half);
@@ -243,7 +242,8 @@ LatentConsumer::Weights LatentConsumer::takeWeights(int64_t buffer, const Int &t
 Values LatentConsumer::startSums(const Context &context, int64_t buffer, const Int &block,
                                  const Weights &weights, mlir::ValueRange sums) {
   Values scaled = softmax.rescale(sums, weights.factors);
-  clearBehind(context, buffer, block);
+  if (!parts.problem.quantizedCache) // or it is clear already
+    clearBehind(context, buffer, block);
   Value rows = pin(b, latents[buffer]);
   Values started;
   for (int64_t half = 0; half < kHalves; ++half)

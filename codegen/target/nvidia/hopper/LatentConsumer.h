@@ -26,20 +26,22 @@ public:
 private:
   using Piece = LatentPieces::Piece;
   using Rows = LazySoftmax::Rows;
+  static constexpr int64_t kQueries = 2; // bit of State::turns
 
   /// What is carried from block to block.
   struct State {
-    Int even, odd; // how often either buffer has been used
+    Int turns; // bits: parities of how often buffers 0 and 1 and the queries have been used
     Rows rows;
     Values sums; // 128 f32
 
     Values getValues() const;
     static State get(Builder &b, mlir::ValueRange values);
+    Int getTurn(int64_t bit) const { return turns >> bit; }
+    void flip(int64_t buffer) { turns = turns ^ (1 << buffer); }
   };
   /// What is asked of each block.
   struct Context {
     const Piece &piece;
-    Int turn;     // of the queries
     Int shortest; // as Piece::getShortest
     Int lastPart; // the block of which only a part exists
   };

@@ -25,7 +25,8 @@ public:
   static constexpr int64_t kRows = 64, kBoxBytes = kRows * 128, kBoxes = 9, kRopeBox = 8;
   static constexpr int64_t kBlockBytes = kBoxes * kBoxBytes, kGroups = 5;
 
-  explicit LatentMemory(KernelFrame &frame);
+  /// `widens`: codes are made bf16 in the buffers.
+  LatentMemory(KernelFrame &frame, bool widens);
 
   /// By one thread, then fenceBarrierInit and a barrier of the block.
   void initBarriers() const;
@@ -46,16 +47,22 @@ public:
   static int64_t getQueriesFull(BoxGroup group) { return kQueriesFull + getOffset(0, group); }
   static constexpr int64_t kEmpty = 8 * 2 * kGroups, kQueriesFull = 2 * kEmpty,
                            kQueriesEmpty = kQueriesFull + 8 * kGroups, kCombine = kQueriesEmpty + 8,
-                           kPiece = kCombine + 8;
+                           kPiece = kCombine + 8, kCodes = kPiece + 8;
+  /// A group's codes are in its second box.
+  static int64_t getCodesFull(int64_t buffer, BoxGroup group) {
+    return kCodes + getOffset(buffer, group);
+  }
 
   Shared buffers, queries, weights, pieces, barriers;
 
-  static constexpr int64_t kPiecesBytes = 112;
+  static constexpr int64_t kPiecesBytes = 144;
 
   /// What is free once all blocks have been used: buffers and queries.
   static constexpr int64_t kFreeBytes = 3 * kBlockBytes;
 
 private:
+  bool widens;
+
   static int64_t getOffset(int64_t buffer, BoxGroup group) {
     return 8 * (buffer * kGroups + static_cast<int64_t>(group));
   }

@@ -18,21 +18,24 @@ static TensorMap makeQueryMap(unsigned slot, uint64_t offset, uint64_t columns, 
   return map;
 }
 
-/// A box of 64 columns of a block of cached rows.
-static TensorMap makeCacheMap(unsigned slot) {
+/// A box of 128 bytes of a block of cached rows of `rowBytes`: of their `columns` from `offset` on.
+static TensorMap makeCacheMap(unsigned slot, TensorMap::Element element, uint64_t offset,
+                              uint64_t columns, uint64_t rowBytes) {
   TensorMap map;
   map.slot = slot;
-  map.element = TensorMap::Element::BFloat16;
-  map.sizes = {Extent::of(LatentProblem::kWidth), Extent::of(0)};
-  map.strides = {2 * LatentProblem::kWidth};
-  map.box = {64, ContextPlan::kBlockRows};
+  map.offset = offset;
+  map.element = element;
+  map.sizes = {Extent::of(columns), Extent::of(0)};
+  map.strides = {rowBytes};
+  map.box = {128 / map.getElementBytes(), ContextPlan::kBlockRows};
   map.swizzle = 128;
   return map;
 }
 
 LatentParts::LatentParts(KernelFrame &frame, const LatentProblem &problem, const LatentTile &tile)
     : frame(frame), b(frame.b), problem(problem), sizes(problem, tile), mostTokens(tile.tokens),
-      memory(frame), worker(getBlock(b) / sizes.parts), part(getBlock(b) % sizes.parts),
+      memory(frame, problem.quantizedCache), worker(getBlock(b) / sizes.parts),
+      part(getBlock(b) % sizes.parts),
       tiles(frame.getSlot(problem.slots.positions), frame.getSlot(problem.slots.sequences),
             frame.getDim(kTokens), tile.tokens) {
   constexpr int64_t kLatent = LatentProblem::kLatent, kRope = LatentProblem::kRope;
@@ -41,7 +44,17 @@ LatentParts::LatentParts(KernelFrame &frame, const LatentProblem &problem, const
   ropeMap = frame.addTensorMap(makeQueryMap(problem.slots.query, 2 * (problem.queryColumns - kRope),
                                             kRope, problem.heads, 2 * problem.queryColumns,
                                             problem.queryStride, sizes.blockHeads));
-  cacheMap = frame.addTensorMap(makeCacheMap(problem.slots.cache));
+  using enum TensorMap::Element;
+  constexpr int64_t kQuantized = LatentProblem::kQuantizedBytes;
+  unsigned cache = problem.slots.cache;
+  if (problem.quantizedCache) {
+    cacheMap = frame.addTensorMap(makeCacheMap(cache, Byte, 0, kLatent, kQuantized));
+    keyMap =
+        frame.addTensorMap(makeCacheMap(cache, BFloat16, LatentProblem::kTail, kRope, kQuantized));
+  } else {
+    cacheMap = frame.addTensorMap(
+        makeCacheMap(cache, BFloat16, 0, LatentProblem::kWidth, 2 * LatentProblem::kWidth));
+  }
 }
 
 Bool LatentParts::hasRows(const TokenTiles::Tile &tile) const {
@@ -84,6 +97,13 @@ Int LatentParts::countWarps(const BlockRows &rows) const {
   if (sizes.blockTokens == 1)
     return Int(b, sizes.rows / 16);
   return rows.count * (problem.heads / 16);
+}
+
+Int LatentParts::getCacheRow(const Int &entry, const Int &block) const {
+  int64_t blocks = problem.page / ContextPlan::kBlockRows; // of a page
+  Global table = frame.getSlot(problem.slots.blockTable);
+  Int page(b, load(table.at(entry + block / blocks, 4), b.getI32Type(), 4));
+  return page * problem.page + (block % blocks) * ContextPlan::kBlockRows;
 }
 
 Int LatentParts::getResultRow(const BlockRows &rows) const {

@@ -30,6 +30,9 @@ public:
   Int getLength(const BlockRows &rows, const Int &row) const;
   /// Warps of a warpgroup (16 rows each) that have rows.
   Int countWarps(const BlockRows &rows) const;
+  /// The cached row with which block `block` begins, of the sequence whose entries in the block
+  /// table begin at `entry`.
+  Int getCacheRow(const Int &entry, const Int &block) const;
   /// Row 0 of the block's rows in the result, which has kLatent columns.
   Int getResultRow(const BlockRows &rows) const;
 
@@ -40,6 +43,7 @@ public:
   int64_t mostTokens; // of a tile
   LatentMemory memory;
   Value latentMap, ropeMap, cacheMap;
+  Value keyMap; // of quantized rows: their rope keys, and cacheMap their codes
   Int worker, part;
   TokenTiles tiles;
   std::optional<ContextPlan> plan; // made once barriers are on their way

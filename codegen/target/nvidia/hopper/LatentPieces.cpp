@@ -3,7 +3,7 @@
 using namespace moec::hopper;
 
 // Bytes, and places in LatentMemory::pieces.
-static constexpr int64_t kPieceBytes = 32, kSharedBytes = 16, kMost = 2, kShared = 2 * kPieceBytes,
+static constexpr int64_t kPieceBytes = 48, kSharedBytes = 16, kMost = 2, kShared = 2 * kPieceBytes,
                          kNumber = kShared + kMost * kSharedBytes;
 static_assert(kNumber + 4 <= LatentMemory::kPiecesBytes);
 
@@ -26,13 +26,14 @@ Shared LatentPieces::getPlace(const Int &turn) const {
 
 void LatentPieces::clear() const { store(Int(b, 0).value, parts.memory.pieces + kNumber, 4); }
 
-void LatentPieces::put(const LatentParts::Piece &piece, const Int &turn) const {
+void LatentPieces::put(const LatentParts::Piece &piece, const Int &entry, const Int &turn) const {
   Shared place = getPlace(turn), number = parts.memory.pieces + kNumber;
   BlockRows rows = parts.getRows(piece.token, piece.tile);
   ContextPlan::Sharing sharing = parts.plan->getSharing(piece.start, piece.blocks);
   storeInts(place, {rows.token, rows.count, piece.begin, piece.end});
   storeInts(place + 16,
             {parts.getShortest(rows, piece.tile), piece.tile.longest, sharing.first, sharing.last});
+  store(entry.value, place + 32, 4);
   ifThen(sharing.first != sharing.last, [&] {
     Int index = loadInt(number);
     storeInts(parts.memory.pieces + kShared + index * kSharedBytes,

@@ -2,7 +2,7 @@
 // the context there are, and which of them share their tile with other blocks. Only the producer
 // knows the plan; in the registers of the others there is no room for it.
 //
-//   pieces   i32 [2][8]: two in turn. A piece's place is written once the queries of the piece
+//   pieces   i32 [2][12]: two in turn. A piece's place is written once the queries of the piece
 //            before are free, and so nobody reads what stood there.
 //   shared   i32 [2][4], then their number: the tiles that others have parts of
 #pragma once
@@ -34,6 +34,8 @@ public:
     Int getLongest() const { return get(5); }
     BlockRows getRows() const;
     ContextPlan::Sharing getSharing() const { return {get(6), get(7)}; }
+    /// The first of its sequence's entries in the block table.
+    Int getEntry() const { return get(8); }
 
   private:
     Int get(int64_t word) const;
@@ -44,7 +46,7 @@ public:
 
   // By the producer.
   void clear() const;
-  void put(const LatentParts::Piece &piece, const Int &turn) const;
+  void put(const LatentParts::Piece &piece, const Int &entry, const Int &turn) const;
   void end(const Int &turn) const;
 
   // By those who compute.

@@ -12,8 +12,7 @@ class Producer {
 public:
   Producer(const LatentParts &parts, const Int &oldRows)
       : parts(parts), oldRows(oldRows), b(parts.b), memory(parts.memory), pieces(parts),
-        pages(parts.frame.getDim(kPages)),
-        table(parts.frame.getSlot(parts.problem.slots.blockTable)) {}
+        pages(parts.frame.getDim(kPages)) {}
 
   void emit();
 
@@ -24,11 +23,11 @@ private:
   };
   Values bringPiece(const LatentParts::Piece &piece, const Turns &turns);
   void waitFreeQueries(const Int &turn);
-  void bringQueries(const LatentParts::Piece &piece, const Int &turn);
+  void bringQueries(const LatentParts::Piece &piece, const Int &entry, const Int &turn);
   void bringHeads(const BlockRows &rows, BoxGroup group, int64_t token);
   /// Block `block` of a sequence into a buffer that has been filled `turn` times.
-  void bringBlock(const Int &sequence, const Int &block, int64_t buffer, const Int &turn);
-  Int getCacheRow(const Int &sequence, const Int &block);
+  void bringBlock(const Int &entry, const Int &block, int64_t buffer, const Int &turn);
+  void bringGroup(const Int &row, int64_t buffer, BoxGroup group);
   /// A place of which nothing is computed in advance: 27 of them would take as many registers.
   static Shared pinPlace(const Shared &place) { return Shared::at(pin(place.getAddress())); }
 
@@ -38,7 +37,6 @@ private:
   const LatentMemory &memory;
   LatentPieces pieces;
   Int pages; // of a sequence: columns of the block table
-  Global table;
 };
 
 } // namespace
@@ -63,21 +61,21 @@ static void unless(const Bool &condition, llvm::function_ref<void()> no) {
 /// Blocks that are older than the step need not wait for the launch before: a step begins with what
 /// its launches read of the host, behind all that the step before has written.
 Values Producer::bringPiece(const LatentParts::Piece &piece, const Turns &turns) {
-  Int sequence = parts.tiles.getSequence(piece.token), second = piece.begin + 1;
+  Int entry = parts.tiles.getSequence(piece.token) * pages, second = piece.begin + 1;
   Int old = select(parts.plan->isFirst(piece), oldRows >> 6, Int(b, 0)); // blocks
   Bool isEarly = (second < old) & (second < piece.end);
   unless(piece.begin < old, [&] { waitDependencies(b); });
-  bringBlock(sequence, piece.begin, 0, turns.even);
-  ifThen(isEarly, [&] { bringBlock(sequence, second, 1, turns.odd); });
+  bringBlock(entry, piece.begin, 0, turns.even);
+  ifThen(isEarly, [&] { bringBlock(entry, second, 1, turns.odd); });
   waitDependencies(b);
-  bringQueries(piece, turns.queries);
+  bringQueries(piece, entry, turns.queries);
   Values after =
       forLoop(second, piece.end, Int(b, 2), {(turns.even + 1).value, turns.odd.value},
               [&](Int block, mlir::ValueRange carried) -> Values {
                 Int even(b, carried[0]), odd(b, carried[1]);
-                unless(isEarly & (block == second), [&] { bringBlock(sequence, block, 1, odd); });
+                unless(isEarly & (block == second), [&] { bringBlock(entry, block, 1, odd); });
                 Bool isMore = block + 1 < piece.end;
-                ifThen(isMore, [&] { bringBlock(sequence, block + 1, 0, even); });
+                ifThen(isMore, [&] { bringBlock(entry, block + 1, 0, even); });
                 return {(even + toInt(isMore)).value, (odd + 1).value};
               });
   return {after[0], after[1], (turns.queries + 1).value};
@@ -88,11 +86,11 @@ void Producer::waitFreeQueries(const Int &turn) {
 }
 
 /// In the order in which the first block's scores read them.
-void Producer::bringQueries(const LatentParts::Piece &piece, const Int &turn) {
+void Producer::bringQueries(const LatentParts::Piece &piece, const Int &entry, const Int &turn) {
   BlockRows rows = parts.getRows(piece.token, piece.tile);
   int64_t boxBytes = parts.sizes.blockHeads * 128;
   waitFreeQueries(turn);
-  pieces.put(piece, turn);
+  pieces.put(piece, entry, turn);
   for (BoxGroup group : LatentMemory::getOrder(0)) {
     int64_t boxes = LatentMemory::getBoxes(group).second;
     arriveExpecting(pinPlace(memory.barriers) + LatentMemory::getQueriesFull(group),
@@ -114,25 +112,30 @@ void Producer::bringHeads(const BlockRows &rows, BoxGroup group, int64_t token) 
             barrier);
 }
 
-Int Producer::getCacheRow(const Int &sequence, const Int &block) {
-  int64_t blocks = parts.problem.page / ContextPlan::kBlockRows; // of a page
-  Int entry = sequence * pages + block / blocks;
-  Int page(b, load(table.at(entry, 4), b.getI32Type(), 4));
-  return page * parts.problem.page + (block % blocks) * ContextPlan::kBlockRows;
+void Producer::bringBlock(const Int &entry, const Int &block, int64_t buffer, const Int &turn) {
+  Int row = parts.getCacheRow(entry, block), parity = (turn & 1) ^ 1;
+  for (BoxGroup group : LatentMemory::getOrder(buffer)) {
+    waitBarrier(pinPlace(memory.barriers), LatentMemory::getEmpty(buffer, group), parity);
+    bringGroup(row, buffer, group);
+  }
 }
 
-void Producer::bringBlock(const Int &sequence, const Int &block, int64_t buffer, const Int &turn) {
-  Int row = getCacheRow(sequence, block), parity = (turn & 1) ^ 1;
-  Shared to = pinPlace(memory.getBuffer(buffer)), barriers = pinPlace(memory.barriers);
-  for (BoxGroup group : LatentMemory::getOrder(buffer)) {
-    auto [first, count] = LatentMemory::getBoxes(group);
-    Shared full = barriers + LatentMemory::getFull(buffer, group);
-    waitBarrier(barriers, LatentMemory::getEmpty(buffer, group), parity);
-    arriveExpecting(full, Int(b, count * LatentMemory::kBoxBytes));
-    for (int64_t box = first; box < first + count; ++box)
-      copyBox(to + box * LatentMemory::kBoxBytes, parts.cacheMap,
-              {Int(b, 64 * box).value, row.value}, full);
-  }
+/// Codes of two boxes come to the second one's place.
+void Producer::bringGroup(const Int &row, int64_t buffer, BoxGroup group) {
+  bool isQuantized = parts.problem.quantizedCache, isKey = group == BoxGroup::Rope;
+  bool isCodes = isQuantized && !isKey;
+  auto [first, count] = LatentMemory::getBoxes(group);
+  Shared to = pinPlace(memory.getBuffer(buffer));
+  Shared full = pinPlace(memory.barriers) + (isCodes ? LatentMemory::getCodesFull(buffer, group)
+                                                     : LatentMemory::getFull(buffer, group));
+  arriveExpecting(full, Int(b, (isCodes ? 1 : count) * LatentMemory::kBoxBytes));
+  auto bring = [&](int64_t box, Value map, int64_t column) {
+    copyBox(to + box * LatentMemory::kBoxBytes, map, {Int(b, column).value, row.value}, full);
+  };
+  if (isCodes)
+    return bring(first + 1, parts.cacheMap, 64 * first);
+  for (int64_t box = first; box < first + count; ++box)
+    bring(box, isQuantized ? parts.keyMap : parts.cacheMap, isQuantized ? 0 : 64 * box);
 }
 
 void moec::hopper::emitLatentProducer(const LatentParts &parts, const Int &oldRows) {

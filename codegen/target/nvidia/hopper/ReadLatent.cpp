@@ -1,6 +1,7 @@
 #include "codegen/target/nvidia/hopper/ReadLatent.h"
 
 #include "codegen/kernels/KernelUses.h"
+#include "dialects/moe/CacheRow.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -59,8 +60,14 @@ Refusal Reader::read() {
 
 Refusal Reader::readCache(moe::LatentAttentionOp op) {
   auto cache = cast<moe::CacheType>(op.getCache().getType());
-  if (!cache.getElementType().isBF16())
-    return llvm::formatv("its cache is of {0}, not of bf16", cache.getElementType()).str();
+  moe::CacheRow row = moe::getCacheRow(cache);
+  into.problem.quantizedCache = row.isQuantized();
+  if (row.isQuantized() ? row.codes != LatentProblem::kLatent || row.block != 128
+                        : !cache.getElementType().isBF16())
+    return llvm::formatv(
+               "its cache is of {0}, neither bf16 nor {1} codes with a scale for each 128",
+               cache.getElementType(), LatentProblem::kLatent)
+        .str();
   if (cache.getWidth() != LatentProblem::kWidth || op.getRopeDim() != LatentProblem::kRope)
     return llvm::formatv("its cached rows have {0} columns, {1} of them rotated; {2} and {3} are "
                          "expected",

@@ -10,4 +10,10 @@ namespace moec::hopper {
 /// half. NaNs are not told apart.
 Values widenE4M3(Builder &b, Value codes);
 
+/// The same times a scale, of which makeMultiplier has made `multiplier`: exact where the scale is
+/// a power of 2, otherwise its nearest bf16 is taken and the product rounded. Below 2^7.
+Values scaleE4M3(Builder &b, Value codes, Value multiplier);
+/// Of an f32; 0 makes all codes 0.
+Value makeMultiplier(Builder &b, Value scale);
+
 } // namespace moec::hopper
