@@ -115,7 +115,7 @@ PACKAGES = [
     ("attention-large", ATTENTION, [*AGAINST, "--tokens", "127,129", "--earlier-tokens", "40"]),
     ("prompts-large", ATTENTION, [*AGAINST, "--tokens", "4099", "--earlier-tokens", "40"]),
     # Contexts of 1, 63, 64 and 65 tokens: a page has 64 or 128.
-    ("contexts", ["attention", "latent", "expanded"], ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
+    ("contexts", ATTENTION, ["--sequences", "1", "--tokens", "1", "--earlier-tokens", "0,62,63,64"]),
     ("contexts-large", ["attention", "latent"], [*AGAINST, "--tokens", "1,3", "--earlier-tokens", "32767"]),
     ("contexts-large-fp8", ["latent_fp8"], [*AGAINST, "--tokens", "1", "--earlier-tokens", "32767"]),
     ("crowded", ["grouped", "grouped_bf16"], ["--crowded", "--tokens", "3,17"]),

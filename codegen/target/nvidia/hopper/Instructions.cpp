@@ -329,6 +329,18 @@ void waitDependencies(Builder &b) {
 // Other arithmetic
 //===----------------------------------------------------------------------===//
 
+Value packFloat16(Builder &b, Value low, Value high) {
+  return inlineAsm(b, "cvt.rn.f16x2.f32 $0, $1, $2;", "=r,f,f", {high, low}, {b.getI32Type()},
+                   /*hasSideEffects=*/false)
+      .front();
+}
+
+Value unpackFloat16(Builder &b, Value packed, unsigned half) {
+  llvm::StringRef text = half ? "{.reg .b16 l, h; mov.b32 {l, h}, $1; cvt.f32.f16 $0, h;}"
+                              : "{.reg .b16 l, h; mov.b32 {l, h}, $1; cvt.f32.f16 $0, l;}";
+  return inlineAsm(b, text, "=f,r", {packed}, {b.getF32Type()}, /*hasSideEffects=*/false).front();
+}
+
 Value packBFloat16(Builder &b, Value low, Value high) {
   return inlineAsm(b, "cvt.rn.bf16x2.f32 $0, $1, $2;", "=r,f,f", {high, low}, {b.getI32Type()},
                    /*hasSideEffects=*/false)

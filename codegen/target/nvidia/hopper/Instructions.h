@@ -142,6 +142,10 @@ void waitDependencies(Builder &b);
 // Other arithmetic.
 /// Two f32 as two bf16 in an i32, `low` in the low half.
 Value packBFloat16(Builder &b, Value low, Value high);
+/// The same in f16.
+Value packFloat16(Builder &b, Value low, Value high);
+/// The f32 in the low (0) or high (1) f16 of an i32.
+Value unpackFloat16(Builder &b, Value packed, unsigned half);
 /// Two f32 as two saturated E4M3 in an i16, `low` in the low byte.
 Value packE4M3(Builder &b, Value low, Value high);
 /// Four 8x8 blocks of 16-bit elements to shared memory: lane l gives the address of row l % 8 of

@@ -133,6 +133,8 @@ void SharedTile::makeWeights() {
                   Bool exists = part + kQuarters * i < count;
                   Value weight = exp2Fast(b, subtractFloat(b, values.first, largest));
                   total = fma(b, select(exists, weight, constantFloat(b, 0)), values.second, total);
+                  if (slots.hasMeans())
+                    weight = multiplyFloat(b, weight, values.second);
                   ifThen(exists, [&] { hopper::store(weight, at(part, i), 4); });
                 }
                 return {total};

@@ -28,7 +28,7 @@ Value SplitSlots::pack(mlir::ValueRange sums) const {
     return makeVector(parts.b, sums);
   Values packed;
   for (size_t i = 0; i < sums.size(); i += 2)
-    packed.push_back(packBFloat16(parts.b, sums[i], sums[i + 1]));
+    packed.push_back((hasMeans() ? packFloat16 : packBFloat16)(parts.b, sums[i], sums[i + 1]));
   return makeVector(parts.b, packed);
 }
 
@@ -39,7 +39,7 @@ Values SplitSlots::unpack(Value line) const {
   Values sums;
   for (Value pair : elements)
     for (unsigned half : {0, 1})
-      sums.push_back(unpackBFloat16(parts.b, pair, half));
+      sums.push_back((hasMeans() ? unpackFloat16 : unpackBFloat16)(parts.b, pair, half));
   return sums;
 }
 

@@ -3,8 +3,9 @@
 // range and for one that goes on behind it.
 //
 //   sums   [warps][units][32 lanes] of 16 bytes: a unit is a warp's 16 rows of 16 columns in bf16,
-//   or
-//          of 8 in f32 where the result is f32; a lane has what WgmmaValues leaves it of these
+//          or of 8 in f32 where the result is f32; a lane has what WgmmaValues leaves it of these.
+//          Of quantized rows, whose values are in f16's range, means in f16 in the place of bf16:
+//          a sum of parts that cancel out is as exact as the result
 //   rows   f32 [64][2]: a row's reference and sum of weights (LazySoftmax)
 //
 // A tile's counter, one for each block of the launch, is that of the worker that begins the tile.
@@ -32,6 +33,8 @@ public:
   Global getCounter(const ContextPlan::Sharing &sharing) const;
 
   int64_t getWarpUnits() const { return getWarpUnits(parts.problem); }
+  /// Whether a part is a mean, divided by the rows' sums of weights.
+  bool hasMeans() const { return parts.problem.quantizedCache && !parts.problem.floatResult; }
   /// Blocks of 8 columns that a unit has.
   int64_t getGroups() const { return kWarpGroups / getWarpUnits(); }
   /// A lane's part of a unit, four f32 a block of columns, as what is stored of it, and back.

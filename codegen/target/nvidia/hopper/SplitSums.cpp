@@ -67,12 +67,25 @@ void SplitSums::storeRow(const Global &to, mlir::ValueRange values) const {
   }
 }
 
+/// Rows may attend to nothing of a part.
+Values SplitSums::makeMeans(mlir::ValueRange sums, mlir::ValueRange weights) const {
+  Value zero = constantFloat(b, 0), shares[2];
+  for (unsigned half = 0; half < 2; ++half)
+    shares[half] = select(isGreater(b, weights[half], zero),
+                          divideFloat(b, constantFloat(b, 1), weights[half]), zero);
+  Values means;
+  for (size_t i = 0; i < sums.size(); ++i)
+    means.push_back(multiplyFloat(b, sums[i], shares[i / 2 % 2]));
+  return means;
+}
+
 void SplitSums::leave(const Int &slot, mlir::ValueRange sums, const LazySoftmax::Rows &rows) const {
   constexpr int64_t kBytes = SplitSlots::kUnitBytes;
   int64_t units = slots.getWarpUnits(), values = 4 * slots.getGroups();
+  Values left = slots.hasMeans() ? makeMeans(sums, rows.sum) : Values(sums);
   Global to = slots.getSums(slot) + (warp * (units * kBytes) + (lane << 4));
   for (int64_t i = 0; i < units / 2; ++i)
-    hopper::store(slots.pack(sums.slice(values * i, values)),
+    hopper::store(slots.pack(mlir::ValueRange(left).slice(values * i, values)),
                   to + (warpgroup * units / 2 + i) * kBytes, 16);
   if (warpgroup != 0)
     return; // both have the same rows

@@ -26,6 +26,7 @@ public:
 private:
   void store(const BlockRows &rows, mlir::ValueRange sums, mlir::ValueRange weights) const;
   void storeRow(const Global &to, mlir::ValueRange values) const;
+  Values makeMeans(mlir::ValueRange sums, mlir::ValueRange weights) const;
   void leave(const Int &slot, mlir::ValueRange sums, const LazySoftmax::Rows &rows) const;
 
   const LatentParts &parts;
