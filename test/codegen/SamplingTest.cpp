@@ -162,7 +162,7 @@ TEST(Sampling, EqualLogitsGoByTheirIds) {
   // More equals than the workspace holds, then a few steps of equals.
   expectSame(5000, [](int64_t, int64_t) { return 1.5; });
   expectSame(5000, [](int64_t, int64_t column) { return double(column % 7); });
-  expectSame(700, [](int64_t row, int64_t column) { return column % 2 ? 0.0 : -0.0; });
+  expectSame(700, [](int64_t, int64_t column) { return column % 2 ? 0.0 : -0.0; });
 }
 
 TEST(Sampling, OddLogits) {

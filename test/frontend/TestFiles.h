@@ -28,7 +28,7 @@ public:
     EXPECT_FALSE(llvm::sys::fs::createUniqueDirectory("moec-frontend", made));
     root = made.str().str();
   }
-  ~TestFolder() { llvm::sys::fs::remove_directories(root); }
+  ~TestFolder() { (void)llvm::sys::fs::remove_directories(root); }
 
   const std::string &path() const { return root; }
   std::string path(const std::string &name) const { return root + "/" + name; }

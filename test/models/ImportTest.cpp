@@ -226,7 +226,8 @@ TEST_F(Import, EmbeddingsTiedAndYetAHead) {
   config["tie_word_embeddings"] = true;
   TestFolder folder;
   folder.write("config.json", config.dump());
-  llvm::sys::fs::copy_file(golden("qwen2/model.safetensors"), folder.path("model.safetensors"));
+  EXPECT_FALSE(llvm::sys::fs::copy_file(golden("qwen2/model.safetensors"),
+                                        folder.path("model.safetensors")));
   checkpoint = valueOf(Checkpoint::open(folder.path()));
   EXPECT_HAS(errorOf(models::importModel(&context, *checkpoint)),
              "config.json': key 'tie_word_embeddings' is true, but the checkpoint holds "
@@ -240,7 +241,8 @@ TEST_F(Import, VocabularyOfAnotherSize) {
   config["vocab_size"] = 400;
   TestFolder folder;
   folder.write("config.json", config.dump());
-  llvm::sys::fs::copy_file(golden("qwen2/model.safetensors"), folder.path("model.safetensors"));
+  EXPECT_FALSE(llvm::sys::fs::copy_file(golden("qwen2/model.safetensors"),
+                                        folder.path("model.safetensors")));
   checkpoint = valueOf(Checkpoint::open(folder.path()));
   EXPECT_HAS(errorOf(models::importModel(&context, *checkpoint)),
              "tensor 'model.embed_tokens.weight' has shape [384, 128]; the config asks for [400, "

@@ -136,7 +136,7 @@ TEST(WriteBundle, RefusesACheckpointWithoutWeights) {
   TestFolder source;
   Compiled compiled;
   compiled.makeCheckpoint(source);
-  llvm::sys::fs::remove(source.path("model.safetensors"));
+  EXPECT_FALSE(llvm::sys::fs::remove(source.path("model.safetensors")));
   EXPECT_HAS(errorOfWriting(compiled, source), "has no weights");
 }
 

@@ -322,8 +322,8 @@ TEST(ChatTemplate, BoundsDepth) {
       "{{ a" + repeated("|trim", 5000) + " }}",
       "{{ a" + repeated(" if b else c", 5000) + " }}",
       repeated("{% if 1 %}", 5000),
-      "{% set n = namespace(x=1) %}{% for i in range(99) %}"
-      "{% set n.x = [n.x] %}{% endfor %}",
+      ("{% set n = namespace(x=1) %}{% for i in range(99) %}"
+       "{% set n.x = [n.x] %}{% endfor %}"),
   };
   for (const std::string &source : deep)
     expectHas(errorOf([&] { render(source); }), "nested deeper than");
