@@ -363,6 +363,7 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
   tile.parts = sizes.get("parts", tile.parts);
   tile.stages = sizes.get("stages", tile.stages);
   tile.staged = sizes.get("staged", tile.staged);
+  tile.tickets = sizes.get("tickets", tile.tickets);
   llvm::outs() << "// tile " << tile.rows << " x " << tile.columns << " consumers "
                << tile.consumers << " split " << tile.split << " stages " << tile.stages << "\n";
   if (tile.split > 1)
@@ -372,7 +373,10 @@ static int emitMatmul(mlir::ModuleOp module, const Sizes &sizes) {
                  << "\n";
   LaunchShape shape = getLaunchShape(tile);
   shape.earlyLaunch = sizes.get("early");
-  KernelFrame frame(module, "matmul", /*numSlots=*/10, shape);
+  unsigned numSlots = 10;
+  if (tile.tickets)
+    problem.counters = numSlots++;
+  KernelFrame frame(module, "matmul", numSlots, shape);
   emitBlockScaledMatmul(frame, problem, tile, makeEpilogue(sizes, problem.columns));
   return finish(frame);
 }

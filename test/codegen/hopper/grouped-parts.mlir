@@ -1,11 +1,9 @@
-// DeepSeek-R1's experts. Of one token: quarters of a quantization block, in clusters of four. Of a prompt, 128 rows each and
-// a few more: tiles of 192, so that a group's weights are read once; and of one half as long, 128.
+// DeepSeek-R1's experts. Of one token: quarters of a quantization block, in clusters of four. Of a prompt: whole ones,
+// whose tiles are drawn.
 // RUN: sed 's/TOKENS/1/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=TOKEN
 // RUN: sed 's/TOKENS/4096/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=PROMPT
-// RUN: sed 's/TOKENS/2048/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=HALF
 // TOKEN:  columns = 32 : i64, consumers = 1 : i64, parts = 4 : i64, rows = 64 : i64
-// PROMPT: columns = 64 : i64, consumers = 3 : i64, parts = 2 : i64, rows = 192 : i64
-// HALF:   columns = 128 : i64, consumers = 2 : i64, parts = 1 : i64, rows = 128 : i64
+// PROMPT: columns = 128 : i64, consumers = 2 : i64, counters = 2 : i64, parts = 1 : i64, rows = 128 : i64, {{.*}}tickets = 1 : i64
 
 !x = !moe.qtensor<?x7168xf8E4M3FN, block = [1, 128], scale = f32>
 !w = !moe.qtensor<257x4096x7168xf8E4M3FN, block = [128, 128], scale = f32>

@@ -58,9 +58,10 @@ void Consumer::emit() {
   warpRow = warpgroup * (64 * tile.getRowWaves()) + (warp & 3) * 16;
   parts.waitForLaunch();
   Values start = join({operands.getUserStart().getValues(), scales.getUserStart().getValues()});
-  parts.forTiles(start, [&](const TilePlace &place, mlir::ValueRange positions) {
-    return computeTile(place, positions);
-  });
+  parts.forTiles(start, /*draws=*/std::nullopt,
+                 [&](const TilePlace &place, mlir::ValueRange positions) {
+                   return computeTile(place, positions);
+                 });
   parts.epilogue.finish(lane);
 }
 

@@ -18,6 +18,7 @@ struct BlockScaledProblem {
   int64_t rowsMultiplier = 1;       // ... times this
   int64_t weightRows = 0, k = 0;
   int64_t columns = 0;    // of a column wave: weightRows, or half of them with gates
+  unsigned counters = 0;  // slot of TileTickets' counters, where the tile has tickets
   int64_t interleave = 0; // with gates: rows of gates in turn with what they gate; 0: gates first
 
   std::optional<RowGroups> groups; // wCodes and wScales have as many matrices

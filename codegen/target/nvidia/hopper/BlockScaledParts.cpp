@@ -16,6 +16,8 @@ BlockScaledParts::BlockScaledParts(KernelFrame &frame, const BlockScaledProblem 
       operands(frame, tile.stages, tile.getStageBytes()),
       scales(frame, tile.getScaleBuffers(), tile.getScaleBytes()),
       order(frame, tile, problem.columns, problem.groups) {
+  if (tile.tickets)
+    tickets.emplace(frame, problem.counters);
   if (tile.split > 1) {
     gathered = frame.allocate(tile.getGatheredBytes(), 16);
     arrived = frame.allocate(8, 8);
@@ -72,6 +74,8 @@ void BlockScaledParts::startBarriers() {
   int64_t fillers = together ? RowGather::kThreads : kScaleThreads;
   scales.init(fillers + (scaleMap ? 1 : 0), 128 * tile.consumers);
   epilogue.init();
+  if (tickets) // one thread asks for operands, where not all gather
+    tickets->init(128 * tile.consumers + fillers + (together ? 0 : 1));
   if (tile.split > 1) {
     initBarrier(arrived, 1);
     arriveExpecting(arrived, Int(b, tile.getGatheredBytes()));
@@ -124,19 +128,42 @@ WeightScales BlockScaledParts::getWeightScales(const TilePlace &place) const {
   return WeightScales(b, {problem.weightRows, blocks, tile.columns}, place.group, rows);
 }
 
-TilePlace BlockScaledParts::getPlace(const Int &index) const {
+TilePlace BlockScaledParts::getPlace(const Int &index, const Int &turn) const {
   TilePlace place = order.getPlace(index);
   if (tile.parts > 1)
     place.column = place.column + rank * tile.columns;
-  place.turn = index / numClusters;
+  place.turn = turn;
   return place;
 }
 
 void BlockScaledParts::forTiles(
-    mlir::ValueRange init,
+    mlir::ValueRange init, const std::optional<Bool> &draws,
     llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body) const {
-  forLoop(cluster, numTiles, numClusters, init,
-          [&](Int index, mlir::ValueRange carried) { return body(getPlace(index), carried); });
+  if (!tickets) {
+    forLoop(cluster, numTiles, numClusters, init, [&](Int index, mlir::ValueRange carried) {
+      return body(getPlace(index, index / numClusters), carried);
+    });
+    return;
+  }
+  Values start{cluster.value, Int(b, 0).value};
+  whileLoop(
+      b, join({start, init}),
+      [&](mlir::ValueRange carried) { return Int(b, carried[0]) < numTiles; },
+      [&](mlir::ValueRange carried) {
+        Int index(b, carried[0]), turn(b, carried[1]);
+        Values drawn;
+        if (draws)
+          drawn = choose(
+              *draws, {b.getI32Type()}, [&] { return Values{tickets->draw().value}; },
+              [&] { return Values{index.value}; });
+        Values behind = body(getPlace(index, turn), carried.drop_front(2));
+        if (draws)
+          ifThen(*draws, [&] { tickets->tell(turn, Int(b, drawn[0])); });
+        Values next{tickets->take(turn).value, (turn + 1).value};
+        return join({next, behind});
+      });
+  if (draws)
+    ifThen(*draws, [&] { tickets->finish(); });
 }
 
 Values moec::hopper::join(llvm::ArrayRef<mlir::ValueRange> ranges) {

@@ -4,6 +4,7 @@
 
 #include "codegen/target/nvidia/hopper/BlockScaledMatmul.h"
 #include "codegen/target/nvidia/hopper/MbarrierRing.h"
+#include "codegen/target/nvidia/hopper/TileTickets.h"
 #include "codegen/target/nvidia/hopper/WarpRoles.h"
 #include "codegen/target/nvidia/hopper/WeightScales.h"
 
@@ -40,10 +41,11 @@ public:
   /// In the tile's matrix of the weight.
   Int getWeightRow(const Int &column, int64_t wave) const;
   WeightScales getWeightScales(const TilePlace &place) const;
-  /// This block's part of the cluster's tile.
-  TilePlace getPlace(const Int &index) const;
-  /// Calls `body(place, carried)` for each of the block's tiles.
-  void forTiles(mlir::ValueRange init,
+  /// This block's part of the cluster's tile; `turn`: tiles that the block had before.
+  TilePlace getPlace(const Int &index, const Int &turn) const;
+  /// Calls `body(place, carried)` for each of the block's tiles. All threads of a role walk so; of
+  /// one role, one thread `draws` the tiles' numbers.
+  void forTiles(mlir::ValueRange init, const std::optional<Bool> &draws,
                 llvm::function_ref<Values(const TilePlace &, mlir::ValueRange)> body) const;
 
   KernelFrame &frame;
@@ -55,6 +57,7 @@ public:
   int64_t blocks; // of K
   MbarrierRing operands, scales;
   TileOrder order;
+  std::optional<TileTickets> tickets;
   Value xMap, wMap, scaleMap; // of x and its scales: null when threads bring them
   Int numTiles;
   Int rank;                  // in the cluster

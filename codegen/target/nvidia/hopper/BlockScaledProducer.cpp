@@ -26,7 +26,8 @@ private:
   void walkScales();
   void walkTogether();
   void forBlocks(
-      const MbarrierRing &ring, int64_t step, llvm::function_ref<void(const TilePlace &)> startTile,
+      const MbarrierRing &ring, int64_t step, const std::optional<Bool> &draws,
+      llvm::function_ref<void(const TilePlace &)> startTile,
       llvm::function_ref<void(const TilePlace &, Int block, const MbarrierRing::Position &)> bring);
   Int countEarly() const { return min(parts.numBlocks, operands.getCount()); }
   void bringEarly();
@@ -65,9 +66,10 @@ void Producer::emit() {
 
 /// Walks along `ring` over this block's blocks of K of all its tiles, `step` at a time.
 void Producer::forBlocks(
-    const MbarrierRing &ring, int64_t step, llvm::function_ref<void(const TilePlace &)> startTile,
+    const MbarrierRing &ring, int64_t step, const std::optional<Bool> &draws,
+    llvm::function_ref<void(const TilePlace &)> startTile,
     llvm::function_ref<void(const TilePlace &, Int, const MbarrierRing::Position &)> bring) {
-  parts.forTiles(ring.getFillerStart().getValues(),
+  parts.forTiles(ring.getFillerStart().getValues(), draws,
                  [&](const TilePlace &place, mlir::ValueRange position) {
                    startTile(place);
                    return forLoop(Int(b, 0), parts.numBlocks, Int(b, step), position,
@@ -85,7 +87,7 @@ void Producer::walkOperands() {
     bringEarly();
   parts.waitForLaunch();
   forBlocks(
-      operands, 1, [](const TilePlace &) {},
+      operands, 1, /*draws=*/Int(b, 0) == 0, [](const TilePlace &) {},
       [&](const TilePlace &place, Int block, const MbarrierRing::Position &at) {
         bringOperands(at, place, block);
       });
@@ -96,14 +98,15 @@ void Producer::walkScales() {
   Int thread = getThread(b) & (kScaleThreads - 1);
   if (parts.isEarly()) {
     ifThen(parts.cluster < parts.numTiles, [&] {
-      TilePlace first = parts.getPlace(parts.cluster);
+      TilePlace first = parts.getPlace(parts.cluster, Int(b, 0));
       parts.getWeightScales(first).prefetch(parts.frame.getSlot(problem.wScales), thread);
     });
     parts.waitForLaunch();
   }
   RowGather gather(parts.frame, getRowSource(), tile.getBroughtRows(), thread, kScaleThreads);
   forBlocks(
-      scales, kScaleBlocks, [&](const TilePlace &place) { gather.start(place); },
+      scales, kScaleBlocks, /*draws=*/std::nullopt,
+      [&](const TilePlace &place) { gather.start(place); },
       [&](const TilePlace &place, Int block, const MbarrierRing::Position &at) {
         bringScales(at, place, gather, block, thread);
       });
@@ -114,31 +117,32 @@ void Producer::walkTogether() {
   Int thread = RowGather::getThread(b);
   RowGather gather(parts.frame, getRowSource(), tile.getBroughtRows(), thread);
   Values init = join({operands.getFillerStart().getValues(), scales.getFillerStart().getValues()});
-  parts.forTiles(init, [&](const TilePlace &place, mlir::ValueRange positions) {
-    gather.start(place);
-    return forLoop(Int(b, 0), parts.numBlocks, Int(b, 1), positions,
-                   [&](Int block, mlir::ValueRange carried) {
-                     auto at = operands.getPosition(carried.take_front(2));
-                     auto scale = scales.getPosition(carried.drop_front(2));
-                     ifThen(thread == 0, [&] { bringOperands(at, place, block); });
-                     // Who brings nothing does not wait: it could miss a phase.
-                     operands.waitEmpty(at);
-                     gather.bringRows(operands.getBuffer(at), block);
-                     arriveAfterCopies(operands.getFull(at));
-                     // A box of scales serves the next blocks too.
-                     Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
-                     ifThen(isFirst, [&] { bringScales(scale, place, gather, block, thread); });
-                     auto next = scales.advanceIf(scale, isFirst);
-                     return join({operands.advance(at).getValues(), next.getValues()});
-                   });
-  });
+  parts.forTiles(
+      init, /*draws=*/thread == 0, [&](const TilePlace &place, mlir::ValueRange positions) {
+        gather.start(place);
+        return forLoop(Int(b, 0), parts.numBlocks, Int(b, 1), positions,
+                       [&](Int block, mlir::ValueRange carried) {
+                         auto at = operands.getPosition(carried.take_front(2));
+                         auto scale = scales.getPosition(carried.drop_front(2));
+                         ifThen(thread == 0, [&] { bringOperands(at, place, block); });
+                         // Who brings nothing does not wait: it could miss a phase.
+                         operands.waitEmpty(at);
+                         gather.bringRows(operands.getBuffer(at), block);
+                         arriveAfterCopies(operands.getFull(at));
+                         // A box of scales serves the next blocks too.
+                         Bool isFirst = (block & (kScaleBlocks - 1)) == 0;
+                         ifThen(isFirst, [&] { bringScales(scale, place, gather, block, thread); });
+                         auto next = scales.advanceIf(scale, isFirst);
+                         return join({operands.advance(at).getValues(), next.getValues()});
+                       });
+      });
 }
 
 /// Weights of the first tile's blocks of K, as many as there are buffers, before the wait for the
 /// launch before. What is behind these goes into the second cache.
 void Producer::bringEarly() {
   ifThen(parts.cluster < parts.numTiles, [&] {
-    TilePlace place = parts.getPlace(parts.cluster);
+    TilePlace place = parts.getPlace(parts.cluster, Int(b, 0));
     Int early = countEarly();
     forLoop(Int(b, 0), early, Int(b, 1), operands.getFillerStart().getValues(),
             [&](Int block, mlir::ValueRange carried) {

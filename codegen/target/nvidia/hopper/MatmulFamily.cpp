@@ -3,6 +3,7 @@
 #include "codegen/target/nvidia/hopper/FamilyLaunch.h"
 #include "codegen/target/nvidia/hopper/ReadMatmul.h"
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
+#include "codegen/target/nvidia/hopper/TileTickets.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -18,16 +19,17 @@ static constexpr llvm::StringLiteral kStreaming = "k_warps";
 static constexpr size_t kMostCandidates = 8; // of either form
 
 static kern::ScheduleAttr makeSchedule(MLIRContext *context, const MatmulTile &tile) {
-  return codegen::makeSchedule(context, {{"rows", tile.rows},
-                                         {"brought", tile.brought},
-                                         {"columns", tile.columns},
-                                         {"column_waves", tile.columnWaves},
-                                         {"consumers", tile.consumers},
-                                         {"parts", tile.parts},
-                                         {"split", tile.split},
-                                         {"stages", tile.stages},
-                                         {"staged", tile.staged},
-                                         {"workers", tile.workers}});
+  SmallVector<std::pair<StringRef, int64_t>> sizes = {
+      {"rows", tile.rows},       {"brought", tile.brought},
+      {"columns", tile.columns}, {"column_waves", tile.columnWaves},
+      {"parts", tile.parts},     {"consumers", tile.consumers},
+      {"split", tile.split},     {"stages", tile.stages},
+      {"staged", tile.staged},   {"workers", tile.workers}};
+  if (tile.tickets) {
+    sizes.push_back({"tickets", tile.tickets});
+    sizes.push_back({"counters", hopper::TileTickets::kCounters});
+  }
+  return codegen::makeSchedule(context, sizes);
 }
 
 static MatmulTile getMatmulTile(kern::ScheduleAttr schedule) {
@@ -42,6 +44,7 @@ static MatmulTile getMatmulTile(kern::ScheduleAttr schedule) {
   tile.stages = schedule.get("stages");
   tile.workers = schedule.get("workers");
   tile.staged = schedule.get("staged");
+  tile.tickets = schedule.get("tickets");
   return tile;
 }
 

@@ -37,7 +37,7 @@ int64_t MatmulTile::getResidentBlocks() const {
 }
 
 bool MatmulTile::fits(int64_t others) const {
-  int64_t sums = consumers == 3 ? 112 : consumers == 2 ? 192 : 196;
+  int64_t sums = consumers == 2 ? 192 : 196;
   return rows % (64 * consumers) == 0 && rows <= 256 && columns % (8 * split) == 0 &&
          columns <= 256 && getSumRegisters() <= sums && stages >= 2 &&
          getSharedBytes() + others <= KernelFrame::kMaxSharedBytes;
@@ -64,8 +64,6 @@ static double estimateBlock(const MatmulTile &tile, double busy) {
   double rate = isSmall ? 11e6 : tile.rows == 64 ? 9.8e6 : 8.4e6;
   double shared = (x + weight) * busy / rate;
   double products = (tile.rows / 64.0) * tile.columnWaves * (tile.columns / 128.0) * 0.205;
-  if (tile.consumers == 3 && tile.columns <= 64) // shared memory is read for longer
-    products *= 1.24;
   return std::max({own, shared, products});
 }
 
@@ -96,10 +94,22 @@ static double estimateFewRows(const MatmulTile &tile, const MatmulSize &size, in
   return std::max(compute, memory) + finish;
 }
 
-/// How often a group's weights are read from memory. Tiles of other rows begin side by side, but
-/// after some turns they have drifted apart by more than the second cache keeps.
-static double countReads(const MatmulTile &tile, const MatmulSize &size, double turns) {
-  if (!size.groups || turns <= 8)
+static double countTurns(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
+  return std::ceil(tiles * tile.split / workers);
+}
+
+/// Whether tiles of a group's other rows, which begin side by side, come to read its weights at
+/// times of their own, unless they are drawn: after some turns, where a tile takes longer than the
+/// second cache keeps what was read (20 us).
+static bool driftsApart(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  return size.groups && countTurns(tile, size, workers) > 8 &&
+         size.k / 128.0 * estimateBlock(tile, workers) > 20;
+}
+
+/// How often a group's weights are read from memory.
+static double countReads(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  if (tile.tickets || !driftsApart(tile, size, workers))
     return 1;
   return std::min(2.0, size.countRowTiles(tile.rows) / size.getActiveGroups());
 }
@@ -108,19 +118,19 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   if (isMeasuredApart(size))
     return estimateFewRows(tile, size, workers);
   double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
-  double turns = std::ceil(tiles * tile.split / workers);
+  double turns = countTurns(tile, size, workers);
   double busy = std::min<double>(tiles * tile.split, workers);
   double blocks = size.k / 128.0 / tile.split;
   double finish = size.groups ? tile.rows * tile.getTileColumns() / 16384.0 : 1;
   double compute = turns * (blocks * estimateBlock(tile, busy) + finish) + 5;
   if (size.isGathered)
     compute *= tile.rows == 64 ? 1.1 : 1.17; // threads are slower than the copy engine
-  if (size.groups && tile.parts > 1 && tile.consumers == 1) { // a block of K is a chain of waits
+  if (size.groups && tile.parts > 1) {       // one warpgroup: a block of K is a chain of waits
     double chain = 0.19 + 0.0033 * tile.getTileColumns();
     compute = std::max(compute, std::ceil(tiles / tile.workers) * blocks * chain + 8);
   }
   double weights = size.getActiveGroups() * size.n * size.columnWaves * size.k;
-  double memory = (weights * countReads(tile, size, turns) + double(size.m) * size.k) / 2.85e6;
+  double memory = (weights * countReads(tile, size, workers) + double(size.m) * size.k) / 2.85e6;
   double cost = std::max(compute, memory + 4) + (tile.split > 1 ? 2 : 0);
   if (size.groups) {
     // One tile a block: they do not end together; and what is behind memory is felt.
@@ -131,12 +141,19 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
   return cost;
 }
 
+/// Whether weights would be read again, and that would be felt.
+static bool gainsByTickets(MatmulTile tile, const MatmulSize &size, int64_t workers) {
+  double settled = estimateCost(tile, size, workers);
+  tile.tickets = 1;
+  return tile.rows > 64 && tile.getCluster() == 1 && estimateCost(tile, size, workers) < settled;
+}
+
 /// As many stages as fit, and buffers for stores where results may leave so.
 static MatmulTile makeTile(int64_t rows, int64_t columns, int64_t split, int64_t parts,
                            const MatmulSize &size) {
   MatmulTile tile;
   tile.rows = rows, tile.columns = columns, tile.split = split, tile.parts = parts;
-  tile.consumers = rows == 64 ? 1 : rows == 192 ? 3 : 2;
+  tile.consumers = rows == 64 ? 1 : 2;
   tile.columnWaves = size.columnWaves;
   // Products read all rows: behind those that are brought they find the stage's weights.
   if (size.m < rows && tile.getTileColumns() >= rows)
@@ -156,7 +173,7 @@ static int64_t countParts(int64_t rows, int64_t columns, const MatmulSize &size)
   if (columns % size.columnMultiple == 0)
     return 1;
   // A warp's rows are told in one message. Quarters are for what memory limits.
-  bool isHalf = columns == 64 && rows <= 192;
+  bool isHalf = columns == 64 && rows <= 128;
   bool isQuarter = columns == 32 && rows == 64 && size.groups;
   bool isPart = size.columnMultiple == 128 && (isHalf || isQuarter);
   return isPart ? 128 / columns : 0;
@@ -188,7 +205,7 @@ static bool isBeaten(int64_t rows, int64_t columns, const MatmulSize &size, int6
 llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &size,
                                                            int64_t workers) {
   llvm::SmallVector<std::pair<double, MatmulTile>> scored;
-  for (int64_t rows : {64, 128, 192, 256})
+  for (int64_t rows : {64, 128, 256})
     for (int64_t columns : {16, 32, 48, 56, 64, 96, 112, 128, 144, 160, 192})
       for (int64_t split : {1, 2, 4}) {
         int64_t parts = countParts(rows, columns, size);
@@ -203,11 +220,8 @@ llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &siz
           continue;
         if (split > 2 && columns > 64)
           continue;
-        // Of one range, they have not been measured.
-        if (rows == 192 && !size.groups)
-          continue;
         // What brings 256 rows would need more registers than producers have.
-        if (size.isGathered && rows > 192)
+        if (size.isGathered && rows > 128)
           continue;
         // A cluster adds sums up once: only where all tiles run at the same time. Of large clusters
         // a chip does not hold as many as it has multiprocessors for.
@@ -217,6 +231,7 @@ llvm::SmallVector<MatmulTile> moec::hopper::getMatmulTiles(const MatmulSize &siz
           continue;
         MatmulTile tile = makeTile(rows, columns, split, parts, size);
         tile.workers = countWorkers(tile, size, workers);
+        tile.tickets = gainsByTickets(tile, size, workers);
         if (tile.fits(size.getTableBytes()))
           scored.push_back({estimateCost(tile, size, workers), tile});
       }

@@ -19,6 +19,7 @@ struct MatmulTile {
   int64_t stages = 4;      // buffers of x and weight, 128 columns of K each
   int64_t rowGroup = 8;    // tiles that follow each other in rows: they share weights in the cache
   int64_t workers = 132;   // blocks that stay, one a multiprocessor
+  int64_t tickets = 0;     // 1: which tile is a block's next one shows as they end (TileTickets.h)
   int64_t staged = 0;      // buffers a warp through which bf16 results leave; 0: from registers
 
   /// Blocks of K whose scales come together.

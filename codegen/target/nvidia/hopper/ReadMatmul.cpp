@@ -65,7 +65,9 @@ static bool isBFloat16(Type type) {
 Refusal Reader::read() {
   if (kernel.getHero() != kern::Hero::Matmul && kernel.getHero() != kern::Hero::GroupedMatmul)
     return "its hero is no matrix product";
-  if (kernel.getNumCounters())
+  std::optional<kern::ScheduleAttr> schedule = kernel.getSchedule();
+  bool hasTickets = schedule && schedule->get("tickets");
+  if (kernel.getNumCounters() && !hasTickets)
     return "its tiles share counters";
   for (Operation &op : kernel.getBody().front().without_terminator()) {
     bool isProduct = isa<moe::LinearOp, moe::GroupedLinearOp>(op);
@@ -75,6 +77,8 @@ Refusal Reader::read() {
   if (!product)
     return "it has no moe.linear or moe.grouped_linear";
   into.numSlots = slots.size();
+  if (hasTickets) // behind the results
+    into.problem.counters = slots.size() - 1;
   if (auto refusal = readYields())
     return refusal;
   if (norm && !into.isDense)

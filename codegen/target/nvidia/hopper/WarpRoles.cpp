@@ -2,14 +2,12 @@
 
 using namespace moec::hopper;
 
-// A block alone: 4 warpgroups start with 128 registers a thread and 3 with 168, all there are; two
-// have 255 from the start. Two blocks of two warpgroups each start with 128.
+// A block alone: 3 warpgroups start with 168 registers a thread, all there are; two have 255 from
+// the start. Two blocks of two warpgroups each start with 128.
 static unsigned getProducerRegisters(const WarpRoles &roles) {
   return roles.producesMuch ? 56 : 40;
 }
 static unsigned getConsumerRegisters(const WarpRoles &roles) {
-  if (roles.blocks == 1 && roles.consumers == 3)
-    return 152;
   if (roles.blocks == 1)
     return roles.consumers < 2 ? 0 : roles.producesMuch ? 224 : 232;
   if (roles.blocks == 2 && roles.consumers == 1)
