@@ -152,7 +152,7 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
                                               types.drop_front(numArguments))),
         /*arg_attrs=*/ArrayAttr(), /*res_attrs=*/ArrayAttr(), group.getHeroAttr(),
         group.getScheduleAttr(), builder.getArrayAttr(signature.rows),
-        builder.getDenseI64ArrayAttr(signature.strides));
+        builder.getDenseI64ArrayAttr(signature.strides), /*settled=*/DenseI64ArrayAttr());
     Region &body = kernel.getBody();
     body.takeBody(group.getBody());
     for (Value capture : signature.captures) {

@@ -675,6 +675,26 @@ def AssignSchedules : ModulePass<"assign-schedules"> {
   }];
 }
 
+def SettleArguments : ModulePass<"settle-arguments"> {
+  let summary = "mark arguments that are there before the launch before has ended";
+  let description = [{
+    A launch that begins early has to wait for the launch before it, and sees then what all earlier ones wrote. When that launch lets the next
+    one begin only behind its own wait (`TargetModel::holdsBackNext`), what was written before it is there at once. Such arguments, of those that
+    the kernel would read early (`getEarlyArguments`), become `settled`: of experts' down products where each expert's rows begin, so that they ask
+    for weights while the product before them ends. A kernel's argument is settled when it is at all of its launches.
+
+    Requires kernels with schedules (`assign-schedules`).
+
+        %o = kern.launch @permute(%ids) : ...
+        %h = kern.launch @gates(%x, %w, %o) : ...
+        %y = kern.launch @down(%h, %v, %o) : ...
+
+        kern.kernel @down(...) attributes {..., settled = array<i64: 2>}
+
+    Refuses arguments that the launch before writes, and those behind a launch that lets the next one begin at once.
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // plan
 //===----------------------------------------------------------------------===//

@@ -88,6 +88,8 @@ void moec::passes::buildMoecToKern(OpPassManager &manager, const PipelineOptions
   // One kernel for all groups that are alike, then how to compute each.
   manager.addPass(createOutlineKernels());
   manager.addPass(createAssignSchedules());
+  // Of launches that begin early, once it is known which kernel each runs.
+  manager.addPass(createSettleArguments());
 }
 
 void moec::passes::buildMoecToPlan(OpPassManager &manager, const PipelineOptions &options) {

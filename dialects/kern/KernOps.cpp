@@ -54,6 +54,11 @@ static int64_t getScheduleSize(KernelOp kernel, StringRef name) {
 int64_t KernelOp::getNumCounters() { return getScheduleSize(*this, "counters"); }
 int64_t KernelOp::getScratchBytes() { return getScheduleSize(*this, "scratch"); }
 
+bool KernelOp::isSettled(unsigned argument) {
+  std::optional<ArrayRef<int64_t>> settled = getSettled();
+  return settled && llvm::is_contained(*settled, int64_t(argument));
+}
+
 LogicalResult KernelOp::verify() {
   size_t values = getNumArguments() + getNumResults();
   if (getRows().size() != values || getRowStrides().size() != values)
@@ -70,6 +75,9 @@ LogicalResult KernelOp::verify() {
         moe::getShape(type).size() > 1 && stride < moe::getShape(type).back())
       return emitOpError() << "row stride " << stride << " of value " << index
                            << " is less than its " << moe::getShape(type).back() << " columns";
+  for (int64_t argument : getSettled().value_or(ArrayRef<int64_t>()))
+    if (argument < 0 || argument >= int64_t(getNumArguments()))
+      return emitOpError() << "has no argument " << argument << " that could be settled";
   return verifyMoeBody(*this, getBody().front(), getResultTypes());
 }
 

@@ -134,11 +134,15 @@ def Kern_KernelOp : Kern_Op<"kernel", [IsolatedFromAbove, Symbol, FunctionOpInte
     A schedule with `counters = n` gives the tiles n counters in common, i32, zero when the kernel starts and when it
     ends: a tile that finds that it is the last of its rows can go on with what needs whole rows. `scratch = n` gives
     them n bytes in common, of the launch's own, undefined when it starts.
+
+    `settled` lists arguments that are there when the kernel begins, even when the launch before has not ended: a kernel
+    that begins early need not wait for them.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs,
                        Kern_HeroAttr:$hero, OptionalAttr<Kern_ScheduleAttr>:$schedule,
-                       ArrayAttr:$rows, DenseI64ArrayAttr:$row_strides);
+                       ArrayAttr:$rows, DenseI64ArrayAttr:$row_strides,
+                       OptionalAttr<DenseI64ArrayAttr>:$settled);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -152,6 +156,8 @@ def Kern_KernelOp : Kern_Op<"kernel", [IsolatedFromAbove, Symbol, FunctionOpInte
     int64_t getNumCounters();
     /// Bytes of memory that its tiles share during a launch, as its schedule says: the last buffer.
     int64_t getScratchBytes();
+    /// Whether `argument` is there before the launch before has ended.
+    bool isSettled(unsigned argument);
   }];
 }
 

@@ -29,6 +29,10 @@ std::optional<std::string> TargetModel::refuseNormPrologue(moe::RmsNormOp, moe::
 
 int64_t TargetModel::getInterleaveBlock(GroupOp) const { return 0; }
 
+llvm::SmallVector<int64_t> TargetModel::getEarlyArguments(KernelOp) const { return {}; }
+
+bool TargetModel::holdsBackNext(KernelOp) const { return false; }
+
 //===----------------------------------------------------------------------===//
 // Schedules
 //===----------------------------------------------------------------------===//

@@ -63,6 +63,14 @@ public:
   /// weight of `group`, a gated product; 0, the default: all gates first.
   virtual int64_t getInterleaveBlock(GroupOp group) const;
 
+  /// Arguments that `kernel`, which has a schedule, would read before the launch before it has
+  /// ended if they are there.
+  virtual llvm::SmallVector<int64_t> getEarlyArguments(KernelOp kernel) const;
+
+  /// Whether a launch of `kernel`, which has a schedule, lets the next one begin only when all
+  /// launches before it have ended.
+  virtual bool holdsBackNext(KernelOp kernel) const;
+
   /// The schedules that the target considers for a kernel; empty when it cannot compute it.
   virtual llvm::SmallVector<Candidate> getCandidates(KernelOp kernel) const = 0;
 

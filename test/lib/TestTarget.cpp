@@ -38,6 +38,14 @@ public:
 
   int64_t getInterleaveBlock(kern::GroupOp) const override { return interleaveBlock; }
 
+  /// Grouped products read their offsets early, if they can, and hold back the next launch.
+  SmallVector<int64_t> getEarlyArguments(kern::KernelOp kernel) const override {
+    return holdsBackNext(kernel) ? SmallVector<int64_t>{2} : SmallVector<int64_t>();
+  }
+  bool holdsBackNext(kern::KernelOp kernel) const override {
+    return kernel.getHero() == kern::Hero::GroupedMatmul;
+  }
+
   SmallVector<kern::Candidate> getCandidates(kern::KernelOp kernel) const override {
     Builder builder(kernel.getContext());
     auto make = [&](int64_t rows) {

@@ -101,6 +101,20 @@ kern::GridAttr GpuTarget::getGrid(kern::KernelOp kernel) const {
   return kern::GridAttr::get(kernel.getContext(), kern::Dim::One, 1, 1, 0, 1);
 }
 
+const WholeKernelEmitter *GpuTarget::findWholeEmitter(kern::KernelOp kernel) const {
+  return dynamic_cast<const WholeKernelEmitter *>(findEmitter(kernel));
+}
+
+SmallVector<int64_t> GpuTarget::getEarlyArguments(kern::KernelOp kernel) const {
+  const WholeKernelEmitter *whole = findWholeEmitter(kernel);
+  return whole ? whole->getEarlyArguments(kernel) : SmallVector<int64_t>();
+}
+
+bool GpuTarget::holdsBackNext(kern::KernelOp kernel) const {
+  const WholeKernelEmitter *whole = findWholeEmitter(kernel);
+  return whole && whole->holdsBackNext(kernel);
+}
+
 //===----------------------------------------------------------------------===//
 // Tile functions
 //===----------------------------------------------------------------------===//

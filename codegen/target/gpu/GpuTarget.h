@@ -29,6 +29,8 @@ public:
   llvm::SmallVector<Candidate> getCandidates(kern::KernelOp kernel) const override;
   std::optional<std::string> checkSchedule(kern::KernelOp kernel) const override;
   kern::GridAttr getGrid(kern::KernelOp kernel) const override;
+  llvm::SmallVector<int64_t> getEarlyArguments(kern::KernelOp kernel) const override;
+  bool holdsBackNext(kern::KernelOp kernel) const override;
 
   const Machine &getMachine() const { return machine; }
 
@@ -44,6 +46,8 @@ public:
 
 private:
   llvm::SmallVector<Candidate> listCandidates(kern::KernelOp kernel) const;
+  /// The chip's own family that computes `kernel`, or null.
+  const WholeKernelEmitter *findWholeEmitter(kern::KernelOp kernel) const;
 
   std::string name;
   Machine machine;

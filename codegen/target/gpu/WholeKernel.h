@@ -60,6 +60,14 @@ public:
   /// target's types; asked before there are kernels.
   virtual bool wants(mlir::Operation *) const { return false; }
 
+  /// Arguments that a scheduled kernel reads before its wait for the launch before, when they are
+  /// `settled`.
+  virtual llvm::SmallVector<int64_t> getEarlyArguments(kern::KernelOp) const { return {}; }
+
+  /// Whether each block of a scheduled kernel waits for the launch before ahead of letting the next
+  /// one begin.
+  virtual bool holdsBackNext(kern::KernelOp) const { return false; }
+
   /// Adds the entry point, an llvm.func named as the kernel, to `module`: one pointer a slot
   /// (getSlots), the pointer to the dims, then the tensor maps by value. What it calls and holds is
   /// lowered with the tile functions.

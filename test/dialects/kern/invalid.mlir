@@ -120,3 +120,10 @@ func.func @f() {
   // expected-error @+1 {{'kern.yield' op expects parent op to be one of 'kern.group, kern.kernel'}}
   kern.yield
 }
+
+// -----
+
+// expected-error @+1 {{'kern.kernel' op has no argument 1 that could be settled}}
+kern.kernel @settled(%x: tensor<?x4xf32>) -> tensor<?x4xf32> attributes {hero = #kern.hero<pointwise>, rows = [#kern.rows<tokens * 1>, #kern.rows<tokens * 1>], row_strides = array<i64: 4, 4>, settled = array<i64: 1>} {
+  kern.yield %x : tensor<?x4xf32>
+}

@@ -9,6 +9,14 @@ kern.kernel @down_few(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale =
   kern.yield %0 : tensor<?x136xf32>
 }
 
+// Where rows begin is known before the launch before has ended.
+kern.kernel @down_settled(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<9x136x384xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<10xi32>) -> tensor<?x136xf32>
+    attributes {hero = #kern.hero<grouped_matmul>, settled = array<i64: 2>, rows = [#kern.rows<tokens * 3>, unit, unit, #kern.rows<tokens * 3>], row_strides = array<i64: 384, 384, 0, 136>,
+                schedule = #kern.schedule<{brought = 0 : i64, column_waves = 1 : i64, columns = 128 : i64, consumers = 1 : i64, parts = 1 : i64, rows = 64 : i64, split = 1 : i64, staged = 0 : i64, stages = 4 : i64, workers = 132 : i64}>} {
+  %0 = moe.grouped_linear %x, %w, %o : (!moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<9x136x384xf8E4M3FN, block = [128, 128], scale = f32>, tensor<10xi32>) -> tensor<?x136xf32>
+  kern.yield %0 : tensor<?x136xf32>
+}
+
 kern.kernel @down_many(%x: !moe.qtensor<?x512xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<9x200x512xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<10xi32>) -> tensor<?x200xf32>
     attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 3>, unit, unit, #kern.rows<tokens * 3>], row_strides = array<i64: 512, 512, 0, 200>,
                 schedule = #kern.schedule<{brought = 0 : i64, column_waves = 1 : i64, columns = 64 : i64, consumers = 2 : i64, parts = 1 : i64, rows = 128 : i64, split = 1 : i64, staged = 0 : i64, stages = 4 : i64, workers = 132 : i64}>} {

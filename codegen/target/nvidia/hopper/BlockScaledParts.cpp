@@ -49,7 +49,7 @@ void BlockScaledParts::addScaleMap() {
 
 void BlockScaledParts::start() {
   ifThen(getThread(b) == 0, [&] { startBarriers(); });
-  if (problem.groups && frame.getShape().earlyLaunch)
+  if (frame.getShape().earlyLaunch && !isEarly())
     waitDependencies(b); // which tiles there are was decided before
   order.start(problem.groups ? Int() : frame.getDim(problem.rowsDim) * problem.rowsMultiplier);
   Cluster{tile.getCluster()}.meet(b);
@@ -119,6 +119,11 @@ Int BlockScaledParts::getWeightRow(const Int &column, int64_t wave) const {
     return (column / problem.interleave) * (tile.columnWaves * problem.interleave) +
            column % problem.interleave + wave * problem.interleave;
   return column + wave * problem.columns;
+}
+
+Int BlockScaledParts::getBoxRow(const TilePlace &place, int64_t wave) const {
+  Int row = getWeightRow(place.column, wave);
+  return problem.groups ? row + place.group * problem.weightRows : row;
 }
 
 WeightScales BlockScaledParts::getWeightScales(const TilePlace &place) const {

@@ -25,7 +25,9 @@ public:
   /// Before what the launch before wrote is read, or what it reads is written.
   void waitForLaunch() const;
   /// Whether the launch may start before the one before has ended, and knows its tiles then.
-  bool isEarly() const { return frame.getShape().earlyLaunch && !problem.groups; }
+  bool isEarly() const {
+    return frame.getShape().earlyLaunch && (!problem.groups || problem.groups->areSettled);
+  }
 
   /// Whether the copy engine brings x's scales. With 16 bytes of each row it is slow, so it does
   /// where a block of K takes long, and a tile has several boxes; then it takes nobody's
@@ -40,6 +42,8 @@ public:
 
   /// In the tile's matrix of the weight.
   Int getWeightRow(const Int &column, int64_t wave) const;
+  /// In all matrices of the weight, one behind the other.
+  Int getBoxRow(const TilePlace &place, int64_t wave) const;
   WeightScales getWeightScales(const TilePlace &place) const;
   /// This block's part of the cluster's tile; `turn`: tiles that the block had before.
   TilePlace getPlace(const Int &index, const Int &turn) const;

@@ -154,8 +154,7 @@ void Producer::bringEarly() {
     forLoop(early, min(parts.numBlocks, Int(b, kPrefetched)), Int(b, 1), [&](Int block) {
       for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
         prefetchBox(b, parts.wMap,
-                    {((parts.firstBlock + block) * 128).value,
-                     parts.getWeightRow(place.column, wave).value});
+                    {((parts.firstBlock + block) * 128).value, parts.getBoxRow(place, wave).value});
     });
   });
 }
@@ -182,9 +181,7 @@ void Producer::bringWeights(const MbarrierRing::Position &position, const TilePl
                             const Int &block) {
   Shared weights = operands.getBuffer(position) + tile.getBroughtRows() * 128;
   for (int64_t wave = 0; wave < tile.columnWaves; ++wave) {
-    Int row = parts.getWeightRow(place.column, wave);
-    if (problem.groups)
-      row = row + place.group * problem.weightRows;
+    Int row = parts.getBoxRow(place, wave);
     copyBox(weights + wave * tile.columns * 128, parts.wMap, {(block * 128).value, row.value},
             operands.getFull(position));
   }

@@ -141,6 +141,20 @@ public:
                                columns * schedule.get("split"));
   }
 
+  /// Where groups begin: then their weights come before the wait, if rows need no list.
+  SmallVector<int64_t> getEarlyArguments(kern::KernelOp kernel) const override {
+    MatmulKernel read = readKernel(kernel);
+    if (!read.problem.groups || read.problem.isGathered())
+      return {};
+    SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
+    return {int64_t(slots[read.problem.groups->offsets].value)};
+  }
+
+  bool holdsBackNext(kern::KernelOp kernel) const override {
+    MatmulKernel read = readKernel(kernel);
+    return read.problem.groups && !read.problem.groups->areSettled;
+  }
+
   FailureOr<LaunchShape> emitKernel(kern::KernelOp kernel, ModuleOp module) const override {
     MatmulKernel read = readKernel(kernel);
     kern::ScheduleAttr schedule = *kernel.getSchedule();

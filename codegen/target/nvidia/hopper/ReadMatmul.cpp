@@ -167,6 +167,7 @@ Refusal Reader::readGroups(moe::GroupedLinearOp op) {
   groups.offsets = getSlot(offsets.getArgNumber());
   groups.count = moe::getShape(op.getWeight().getType())[0];
   groups.topK = op.getTopK();
+  groups.areSettled = kernel.isSettled(offsets.getArgNumber()) && !rows;
   if (rows)
     groups.rows = getSlot(rows.getArgNumber());
   return std::nullopt;

@@ -15,6 +15,7 @@ struct RowGroups {
   int64_t count = 0;            // groups
   std::optional<unsigned> rows; // slot: i32; row i of the product is x's row rows[i] / topK
   int64_t topK = 1;
+  bool areSettled = false; // offsets are there before the launch before has ended
 
   static constexpr int64_t kMostGroups = 1024;
   /// Bytes of shared memory that a TileOrder of these takes.
