@@ -102,6 +102,7 @@ ON_SM_80 = "--drop-schedules"
 PACKAGES = [
     *((name, [name], SMALL) for name in [*ROWS, *PRODUCTS, "attention", "expanded"]),
     ("norm", ["norm"], ["--tokens", "1,3,4"]),
+    ("streaming", ["streaming"], ["--tokens", "1"]),
     ("shared-k", ["shared_k"], ["--tokens", "1,3,17,129"]),
     ("shared-k-large", ["shared_k"], [*AGAINST, "--tokens", "127,4099"]),
     *((name, [name], ["--tokens", "1,3"]) for name in LATENT),

@@ -339,9 +339,10 @@ static int emitStreaming(mlir::ModuleOp module, const Sizes &sizes) {
   tile.kWarps = sizes.get("k_warps", tile.kWarps);
   tile.steps = sizes.get("steps", tile.steps);
   tile.minBlocks = sizes.get("min_blocks", tile.minBlocks);
+  tile.buffers = sizes.get("buffers", tile.buffers);
   llvm::outs() << "// tile rows " << tile.rows << " warps " << tile.rowWarps << " x " << tile.kWarps
-               << " steps " << tile.steps << " min_blocks " << tile.minBlocks << "\n// grid "
-               << getNumBlocks(tile, problem) << "\n";
+               << " steps " << tile.steps << " min_blocks " << tile.minBlocks << " buffers "
+               << tile.buffers << "\n// grid " << getNumBlocks(tile, problem) << "\n";
   LaunchShape shape = getLaunchShape(tile);
   shape.earlyLaunch = sizes.get("early");
   KernelFrame frame(module, "streaming", /*numSlots=*/10, shape);

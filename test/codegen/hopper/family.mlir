@@ -14,7 +14,7 @@
 module attributes {kern.target = "sm_90a"} {
 // At most 16 rows: the weight streams through registers.
 // CHECK-LABEL: kern.kernel @few
-// CHECK-SAME:  schedule = #kern.schedule<{k_warps = {{[0-9]+}} : i64, {{.*}}tokens = 16 : i64}>
+// CHECK-SAME:  schedule = #kern.schedule<{buffers = 0 : i64, k_warps = {{[0-9]+}} : i64, {{.*}}tokens = 16 : i64}>
 kern.kernel @few(%x: !x, %w: !w) -> tensor<?x2112xf32>
     attributes {hero = #kern.hero<matmul>, rows = [#kern.rows<tokens * 1>, unit, #kern.rows<tokens * 1>], row_strides = array<i64: 512, 512, 2112>} {
   %0 = moe.linear %x, %w : (!x, !w) -> tensor<?x2112xf32>

@@ -1,8 +1,10 @@
-// DeepSeek-R1's experts. Of one token: quarters of a quantization block, in clusters of four. Of a prompt: whole ones,
+// DeepSeek-R1's experts. Of one token, each row streams its expert's matrix; of two, tiles have whole quantization blocks. Of a prompt: whole ones,
 // whose tiles are drawn.
 // RUN: sed 's/TOKENS/1/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=TOKEN
+// RUN: sed 's/TOKENS/2/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=PAIR
 // RUN: sed 's/TOKENS/4096/' %s | moec-opt --assign-schedules | FileCheck %s --check-prefix=PROMPT
-// TOKEN:  columns = 32 : i64, consumers = 1 : i64, parts = 4 : i64, rows = 64 : i64
+// TOKEN:  buffers = 3 : i64, k_warps = 8 : i64, min_blocks = 2 : i64, row_warps = 1 : i64, rows = 16 : i64
+// PAIR:   columns = 128 : i64, consumers = 1 : i64, {{.*}}parts = 1 : i64, rows = 64 : i64
 // PROMPT: columns = 128 : i64, consumers = 2 : i64, counters = 2 : i64, parts = 1 : i64, rows = 128 : i64, {{.*}}tickets = 1 : i64
 
 !x = !moe.qtensor<?x7168xf8E4M3FN, block = [1, 128], scale = f32>

@@ -118,3 +118,33 @@ kern.kernel @gated_quarters(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], s
   %2 = moe.quantize %1 : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
   kern.yield %2 : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
 }
+
+// Each row for itself: weights by way of shared memory, and straight into registers.
+kern.kernel @gated_streamed(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<9x512x384xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<10xi32>, %r: tensor<?xi32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 3>, #kern.rows<tokens * 3>], row_strides = array<i64: 384, 384, 0, 1, 256>,
+                schedule = #kern.schedule<{buffers = 2 : i64, k_warps = 1 : i64, min_blocks = 2 : i64, row_warps = 1 : i64, rows = 32 : i64, steps = 1 : i64, tokens = 1 : i64}>} {
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 3 : i64} : (!moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<9x512x384xf8E4M3FN, block = [128, 128], scale = f32>, tensor<10xi32>, tensor<?xi32>) -> tensor<?x512xf32>
+  %g = moe.slice %0 {offset = 0} : (tensor<?x512xf32>) -> tensor<?x256xf32>
+  %u = moe.slice %0 {offset = 256} : (tensor<?x512xf32>) -> tensor<?x256xf32>
+  %1 = moe.swiglu %g, %u : tensor<?x256xf32>
+  %2 = moe.quantize %1 : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+  kern.yield %2 : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+}
+
+kern.kernel @gated_streamed_rows(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<9x512x384xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<10xi32>, %r: tensor<?xi32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 1>, unit, unit, #kern.rows<tokens * 3>, #kern.rows<tokens * 3>], row_strides = array<i64: 384, 384, 0, 1, 256>,
+                schedule = #kern.schedule<{buffers = 1 : i64, k_warps = 3 : i64, min_blocks = 1 : i64, row_warps = 2 : i64, rows = 64 : i64, steps = 1 : i64, tokens = 1 : i64}>} {
+  %0 = moe.grouped_linear %x, %w, %o, %r {top_k = 3 : i64} : (!moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<9x512x384xf8E4M3FN, block = [128, 128], scale = f32>, tensor<10xi32>, tensor<?xi32>) -> tensor<?x512xf32>
+  %g = moe.slice %0 {offset = 0} : (tensor<?x512xf32>) -> tensor<?x256xf32>
+  %u = moe.slice %0 {offset = 256} : (tensor<?x512xf32>) -> tensor<?x256xf32>
+  %1 = moe.swiglu %g, %u : tensor<?x256xf32>
+  %2 = moe.quantize %1 : (tensor<?x256xf32>) -> !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+  kern.yield %2 : !moe.qtensor<?x256xf8E4M3FN, block = [1, 128], scale = f32>
+}
+
+kern.kernel @down_streamed(%x: !moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, %w: !moe.qtensor<9x136x384xf8E4M3FN, block = [128, 128], scale = f32>, %o: tensor<10xi32>) -> tensor<?x136xf32>
+    attributes {hero = #kern.hero<grouped_matmul>, rows = [#kern.rows<tokens * 3>, unit, unit, #kern.rows<tokens * 3>], row_strides = array<i64: 384, 384, 0, 136>,
+                schedule = #kern.schedule<{buffers = 0 : i64, k_warps = 1 : i64, min_blocks = 2 : i64, row_warps = 1 : i64, rows = 16 : i64, steps = 1 : i64, tokens = 1 : i64}>} {
+  %0 = moe.grouped_linear %x, %w, %o : (!moe.qtensor<?x384xf8E4M3FN, block = [1, 128], scale = f32>, !moe.qtensor<9x136x384xf8E4M3FN, block = [128, 128], scale = f32>, tensor<10xi32>) -> tensor<?x136xf32>
+  kern.yield %0 : tensor<?x136xf32>
+}

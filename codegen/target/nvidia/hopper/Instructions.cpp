@@ -158,6 +158,17 @@ void arriveAfterCopies(const Shared &barrier) {
             {barrier.getAddress().value}, {});
 }
 
+void copyStreaming(const Shared &to, const Global &from) {
+  inlineAsm(*to.b, "cp.async.cg.shared::cta.global.L2::128B [$0], [$1], 16;", "r,l,~{memory}",
+            {to.getAddress().value, from.pointer}, {});
+}
+
+void commitElements(Builder &b) { inlineAsm(b, "cp.async.commit_group;", "~{memory}", {}, {}); }
+
+void waitElements(Builder &b, int64_t pending) {
+  inlineAsm(b, "cp.async.wait_group " + std::to_string(pending) + ";", "~{memory}", {}, {});
+}
+
 void storeBox(Value map, ValueRange coordinates, const Shared &from) {
   NVVM::CpAsyncBulkTensorSharedCTAToGlobalOp::create(*from.b, map, from.pointer, coordinates,
                                                      /*l2CacheHint=*/Value(),

@@ -68,6 +68,13 @@ void copyBulk(const Shared &to, const Global &from, const Int &bytes, const Shar
 void copyElement(const Shared &to, const Global &from, int64_t bytes, const Bool &condition);
 /// Arrives when all copyElements of this thread so far are done; initBarrier counts this arrival.
 void arriveAfterCopies(const Shared &barrier);
+/// 16 bytes of memory that nothing writes, by the thread itself and past the first cache.
+void copyStreaming(const Shared &to, const Global &from);
+/// Ends a group of the thread's copyStreamings.
+void commitElements(Builder &b);
+/// Waits until at most `pending` of the thread's groups are unfinished; what others have copied is
+/// not seen.
+void waitElements(Builder &b, int64_t pending);
 void storeBox(Value map, mlir::ValueRange coordinates, const Shared &from);
 /// Ends a group of the thread's stores.
 void commitStores(Builder &b);

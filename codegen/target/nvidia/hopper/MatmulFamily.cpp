@@ -54,12 +54,17 @@ static kern::ScheduleAttr makeSchedule(MLIRContext *context, const StreamingTile
                                          {"row_warps", tile.rowWarps},
                                          {"k_warps", tile.kWarps},
                                          {"steps", tile.steps},
-                                         {"min_blocks", tile.minBlocks}});
+                                         {"min_blocks", tile.minBlocks},
+                                         {"buffers", tile.buffers}});
 }
 
-static StreamingTile getStreamingTile(kern::ScheduleAttr schedule) {
-  return {schedule.get("tokens"),  schedule.get("rows"),  schedule.get("row_warps"),
-          schedule.get("k_warps"), schedule.get("steps"), schedule.get("min_blocks")};
+static StreamingTile getStreamingTile(kern::ScheduleAttr schedule, const MatmulKernel &read) {
+  StreamingTile tile{schedule.get("tokens"),  schedule.get("rows"),  schedule.get("row_warps"),
+                     schedule.get("k_warps"), schedule.get("steps"), schedule.get("min_blocks")};
+  tile.buffers = schedule.get("buffers");
+  if (read.epilogue.quantized)
+    tile.parts = 128 / tile.rows;
+  return tile;
 }
 
 static MatmulKernel readKernel(kern::KernelOp kernel) {
@@ -132,13 +137,13 @@ public:
     MLIRContext *context = kernel.getContext();
     int64_t columns = llvm::divideCeil(read.problem.columns,
                                        schedule.get(schedule.get(kStreaming) ? "rows" : "columns"));
-    if (schedule.get(kStreaming))
+    if (schedule.get(kStreaming) && !read.problem.groups)
       return kern::GridAttr::get(context, kern::Dim::One, 1, 1, /*cap=*/0, columns);
     // Each row may be alone in its group.
     int64_t tileRows = read.problem.groups ? 1 : schedule.get("rows");
-    return kern::GridAttr::get(context, static_cast<kern::Dim>(read.problem.rowsDim),
-                               read.problem.rowsMultiplier, tileRows, /*cap=*/0,
-                               columns * schedule.get("split"));
+    return kern::GridAttr::get(
+        context, static_cast<kern::Dim>(read.problem.rowsDim), read.problem.rowsMultiplier,
+        tileRows, /*cap=*/0, schedule.get(kStreaming) ? columns : columns * schedule.get("split"));
   }
 
   /// Where groups begin: then their weights come before the wait, if rows need no list.
@@ -159,12 +164,13 @@ public:
     MatmulKernel read = readKernel(kernel);
     kern::ScheduleAttr schedule = *kernel.getSchedule();
     bool streams = schedule.get(kStreaming);
-    hopper::LaunchShape shape = streams ? hopper::getLaunchShape(getStreamingTile(schedule))
+    hopper::LaunchShape shape = streams ? hopper::getLaunchShape(getStreamingTile(schedule, read))
                                         : hopper::getLaunchShape(getMatmulTile(schedule));
     shape.earlyLaunch = true;
     hopper::KernelFrame frame(module, kernel.getSymName(), read.numSlots, shape);
     if (streams)
-      hopper::emitStreamingMatmul(frame, read.problem, getStreamingTile(schedule), read.epilogue);
+      hopper::emitStreamingMatmul(frame, read.problem, getStreamingTile(schedule, read),
+                                  read.epilogue);
     else
       hopper::emitBlockScaledMatmul(frame, read.problem, getMatmulTile(schedule), read.epilogue);
     if (llvm::Error error = frame.finish())

@@ -7,37 +7,15 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <cmath>
-#include <tuple>
-
 using namespace moec::hopper;
 
-// Rows of x in shared memory are this much longer than K, so that 8 rows fall into different banks.
-static constexpr int64_t kPadding = 64;
-
-/// Rows of scales that `rows` weight rows, beginning at a multiple of it, touch.
-static int64_t countScaleRows(int64_t rows) {
-  bool aligned = 128 % rows == 0 || rows % 128 == 0;
-  return (rows - 1) / 128 + (aligned ? 1 : 2);
-}
-
-int64_t StreamingTile::getSharedBytes(int64_t k, int64_t columnWaves) const {
-  int64_t blocks = k / 128;
-  return 16 + columnWaves * countScaleRows(rows) * blocks * 4 + tokens * blocks * 4 +
-         tokens * (k + kPadding) + kWarps * tokens * rows * columnWaves * 4 + 256;
-}
-
-bool StreamingTile::fits(int64_t k, int64_t columnWaves) const {
-  int64_t blocks = k / 128;
-  return rows % (8 * rowWarps) == 0 && blocks % kWarps == 0 && (blocks / kWarps) % steps == 0 &&
-         getThreads() <= 1024 &&
-         minBlocks * (getSharedBytes(k, columnWaves) + 1024) <= KernelFrame::kMaxSharedBytes;
-}
+static constexpr int64_t kPadding = StreamingTile::kPadding;
 
 LaunchShape moec::hopper::getLaunchShape(const StreamingTile &tile) {
   LaunchShape shape;
   shape.threads = tile.getThreads();
   shape.minBlocks = tile.minBlocks;
+  shape.cluster = tile.parts;
   return shape;
 }
 
@@ -45,99 +23,12 @@ int64_t moec::hopper::getNumBlocks(const StreamingTile &tile, const BlockScaledP
   return llvm::divideCeil(problem.columns, tile.rows);
 }
 
-/// Registers a thread needs, roughly: sums, scales, and the weights of the turn that is computed
-/// and of the one that is on its way.
-static int64_t countRegisters(const StreamingTile &tile, const MatmulSize &size) {
-  int64_t groups = tile.rows / (8 * tile.rowWarps) * size.columnWaves;
-  int64_t sums = tile.tokens == 1 ? 2 : 4;
-  int64_t turns = llvm::divideCeil(size.k, 128 * tile.kWarps * tile.steps);
-  int64_t weights = 8 * tile.steps * std::min<int64_t>(turns, 2);
-  int64_t count = groups * (sums + weights + 2) + (tile.tokens == 1 ? 34 : 36);
-  // Longer loops over the few instructions of one token are unrolled further.
-  return tile.tokens == 1 && turns > 2 ? count * 115 / 100 : count;
-}
-
-/// Registers that a thread can have: a quarter of the multiprocessor's for each of four parts,
-/// which share out whole warps.
-static int64_t getMostRegisters(const StreamingTile &tile) {
-  int64_t warps = tile.rowWarps * tile.kWarps * tile.minBlocks;
-  int64_t most = 16384 / (32 * llvm::divideCeil(warps, 4)) / 8 * 8;
-  return std::min<int64_t>(most, 255);
-}
-
-/// Blocks that a multiprocessor holds at once.
-static int64_t countResident(const StreamingTile &tile, const MatmulSize &size) {
-  int64_t warps = tile.rowWarps * tile.kWarps;
-  int64_t registers =
-      llvm::alignTo(std::min(countRegisters(tile, size), getMostRegisters(tile)), 8);
-  int64_t shared = tile.getSharedBytes(size.k, size.columnWaves) + 1024;
-  return std::max<int64_t>(tile.minBlocks,
-                           std::min({16384 / (32 * registers) * 4 / warps,
-                                     KernelFrame::kMaxSharedBytes / shared, 64 / warps}));
-}
-
-// Microseconds, fitted to what was measured (docs/performance). One multiprocessor brings 45 GB/s;
-// with 16 tokens, what the last turn computes is seen.
-double moec::hopper::estimateCost(const StreamingTile &tile, const MatmulSize &size,
-                                  int64_t workers) {
-  double blocks = llvm::divideCeil(size.n, tile.rows), perWorker = std::ceil(blocks / workers);
-  double resident = countResident(tile, size), waves = std::ceil(blocks / (workers * resident));
-  double turns = std::min(2.0, double(size.k) / (128 * tile.kWarps * tile.steps));
-  double rows = tile.rows * size.columnWaves;
-  double flight =
-      std::min(blocks, workers * resident) * tile.kWarps * rows * 128 * tile.steps * turns;
-  double rate = 2.9e6 * std::min(1.0, std::pow(flight / 20e6, 0.05));
-  double stream = double(size.n) * size.columnWaves * size.k / rate;
-  double own = perWorker * rows * size.k / 42e3;
-  double x = tile.tokens * size.k * (1 / 64e3 + tile.rowWarps / 180e3) * waves;
-  double sums = tile.kWarps * tile.tokens * rows * 5e-7 * perWorker;
-  double last = tile.tokens == 1
-                    ? 0
-                    : rows / 8 * tile.kWarps * tile.steps * 6e-3 * std::ceil(perWorker / waves);
-  double bring = std::pow(std::pow(stream, 9) + std::pow(own, 9), 1.0 / 9);
-  return bring + x + sums + last + 0.63 * perWorker + 0.1;
-}
-
-/// Numbers of warps to share `blocks` blocks of K.
-static llvm::ArrayRef<int64_t> getWarpsOfK(int64_t blocks) {
-  static constexpr int64_t even[] = {1, 2, 4, 6, 7, 8, 12, 14, 16, 28};
-  static constexpr int64_t odd[] = {1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 19, 21};
-  return blocks % 4 ? llvm::ArrayRef(odd) : llvm::ArrayRef(even);
-}
-
-llvm::SmallVector<StreamingTile> moec::hopper::getStreamingTiles(const MatmulSize &size,
-                                                                 int64_t workers) {
-  struct Scored {
-    double cost;
-    StreamingTile tile;
-  };
-  llvm::SmallVector<Scored> scored;
-  if (size.m > 16 || size.columnMultiple > 8 || size.groups)
-    return {};
-  for (int64_t rows = 16; rows <= 256; rows += 8) {
-    if (size.interleave && size.interleave % rows)
-      continue;
-    for (int64_t rowWarps : {1, 2, 4, 8})
-      for (int64_t kWarps : getWarpsOfK(size.k / 128))
-        for (int64_t steps : {1, 2})
-          for (int64_t minBlocks : {1, 2}) {
-            StreamingTile tile{size.m == 1 ? 1 : 16, rows, rowWarps, kWarps, steps, minBlocks};
-            if (!tile.fits(size.k, size.columnWaves) || tile.getThreads() < 128 ||
-                countRegisters(tile, size) > getMostRegisters(tile))
-              continue;
-            scored.push_back({estimateCost(tile, size, workers), tile});
-          }
-  }
-  llvm::sort(scored, [](const Scored &x, const Scored &y) {
-    auto key = [](const Scored &s) {
-      return std::tuple(s.cost, s.tile.rows, s.tile.kWarps, s.tile.steps, s.tile.minBlocks);
-    };
-    return key(x) < key(y);
-  });
-  llvm::SmallVector<StreamingTile> tiles;
-  for (const Scored &entry : scored)
-    tiles.push_back(entry.tile);
-  return tiles;
+/// What the epilogue knows of a tile.
+static MatmulTile getParts(const StreamingTile &tile) {
+  MatmulTile parts;
+  parts.consumers = 1;
+  parts.parts = tile.parts;
+  return parts;
 }
 
 namespace {
@@ -147,10 +38,10 @@ public:
   Kernel(KernelFrame &frame, const BlockScaledProblem &problem, const StreamingTile &tile,
          const EpilogueSpec &spec)
       : frame(frame), b(frame.b), problem(problem), tile(tile), spec(spec),
-        epilogue(frame, spec, MatmulTile(), problem.getRows()), blocks(problem.k / 128),
+        epilogue(frame, spec, getParts(tile), problem.getRows()), blocks(problem.k / 128),
         waves(spec.gated ? 2 : 1), warpRows(tile.rows / tile.rowWarps),
         groups(waves * warpRows / 8), turns(blocks / tile.kWarps),
-        scaleRows(countScaleRows(tile.rows)) {}
+        scaleRows(tile.countScaleRows()) {}
 
   void emit();
 
@@ -159,6 +50,9 @@ private:
 
   void allocate();
   void findPlace();
+  void findGroup();
+  Int countGroupsBefore(const Int &at) const;
+  bool isSettled() const { return !problem.groups || problem.groups->areSettled; }
   void bring();
   void bringRow(const Int &row);
   void copyScales();
@@ -166,14 +60,22 @@ private:
   /// Whether rows of scales begin on 16 bytes, as copies in bulk need it.
   bool bringsScales() const { return blocks % 4 == 0; }
 
+  void forPieces(const Int &turn, llvm::function_ref<void(const Global &)> body) const;
   Slot loadWeights(const Int &turn) const;
+  void copyWeights(const Int &turn, const Int &buffer) const;
+  Slot takeWeights(const Int &buffer) const;
+  Shared getPiece(const Int &buffer, int64_t index) const;
   Values multiply(const Int &turn, const Slot &weights, mlir::ValueRange sums) const;
   Values loadScales(const Int &turn) const;
   Values getScale(mlir::ValueRange loaded, int64_t group) const;
   Values runTurns();
+  Values runBufferedTurns();
+  void startProducts();
 
   void keepSums(mlir::ValueRange sums) const;
   void finishColumns() const;
+  void quantizeColumns() const;
+  llvm::SmallVector<std::array<Value, 2>, 2> addSums(const Int &token, const Int &inBlock) const;
 
   int64_t sumsPerGroup() const { return tile.tokens == 1 ? 2 : 4; }
   Int getWeightRow(const Int &column, int64_t wave) const;
@@ -191,35 +93,52 @@ private:
   int64_t turns;     // blocks of K of a warp
   int64_t scaleRows; // of the weight, of each wave
 
-  Shared barrier, weightScales, scales, x, partial;
+  Shared barrier, weightScales, scales, x, partial, ring;
   Int thread, lane, row, quad; // the lane's row of both operands, and its 16 bytes of each 64
   Int rowWarp, kWarp;
   Int column; // the block's first
   Int tokens;
   llvm::SmallVector<Int> firstRows; // the block's first weight row, of each wave
+  Int group;                        // whose matrix it is; no value: there is only one
+  Int xRow, yRow;                   // of the first token
+  Bool hasGroup;
 };
 
 } // namespace
 
 void Kernel::emit() {
   bool early = frame.getShape().earlyLaunch;
-  if (early)
+  if (early && isSettled())
     launchDependents(b);
   allocate();
   findPlace();
   ifThen(thread == 0, [&] {
     initBarrier(barrier, 1);
+    epilogue.init();
     fenceBarrierInit(b);
   });
   syncWarp(b); // the instruction is one of the warp, what follows one of the thread
-  if (!early)  // otherwise they would queue behind the weights
+  if (tile.parts > 1)
+    arriveCluster(b);
+  if (early && !isSettled()) { // whose weights they are was decided before
+    waitDependencies(b);
+    launchDependents(b);
+  }
+  if (problem.groups)
+    findGroup();
+  if (!early || !isSettled()) // otherwise they would queue behind the weights
     bring();
-  Values sums = runTurns();
+  Values sums = tile.buffers ? runBufferedTurns() : runTurns();
   keepSums(sums);
   syncBlock(b);
   if (early) // the kernel before may still read what this one writes
     waitDependencies(b);
-  finishColumns();
+  if (tile.parts > 1)
+    waitCluster(b);
+  if (spec.quantized)
+    ifThen(broadcast(thread >> 5, 0) == 0, [&] { quantizeColumns(); });
+  else
+    finishColumns();
 }
 
 void Kernel::allocate() {
@@ -228,6 +147,8 @@ void Kernel::allocate() {
   scales = frame.allocate(tile.tokens * blocks * 4, 16);
   x = frame.allocate(tile.tokens * (problem.k + kPadding), 128);
   partial = frame.allocate(tile.kWarps * tile.tokens * waves * tile.rows * 4, 16);
+  if (tile.buffers)
+    ring = frame.allocate(tile.buffers * tile.getBufferBytes(waves), 128);
 }
 
 void Kernel::findPlace() {
@@ -236,9 +157,43 @@ void Kernel::findPlace() {
   row = lane >> 2, quad = lane & 3;
   Int warp = broadcast(thread >> 5, 0);
   rowWarp = warp % tile.rowWarps, kWarp = warp / tile.rowWarps;
-  column = getBlock(b) * tile.rows;
+  int64_t columnTiles = getNumBlocks(tile, problem);
+  yRow = problem.groups ? getBlock(b) / columnTiles : Int(b, 0);
+  column = (getBlock(b) - yRow * columnTiles) * tile.rows;
+  xRow = yRow;
+  hasGroup = Int(b, 0) == 0;
   for (int64_t wave = 0; wave < waves; ++wave)
     firstRows.push_back(getWeightRow(column, wave));
+}
+
+/// A row behind the last group's has no product; it is computed with another's matrix, and not
+/// stored.
+void Kernel::findGroup() {
+  const RowGroups &groups = *problem.groups;
+  Int there = countGroupsBefore(yRow);
+  hasGroup = there < groups.count;
+  group = min(there, Int(b, groups.count - 1));
+  if (!groups.rows)
+    return;
+  Int listed(b, load(frame.getSlot(*groups.rows).at(yRow, 4), b.getI32Type(), 4));
+  xRow = select(hasGroup, listed / groups.topK, Int(b, 0));
+}
+
+/// Groups that end at row `at` or before it, by each warp for itself.
+Int Kernel::countGroupsBefore(const Int &at) const {
+  const RowGroups &groups = *problem.groups;
+  Global offsets = frame.getSlot(groups.offsets);
+  llvm::SmallVector<Int> ends;
+  for (int64_t first = 1; first <= groups.count; first += 32) {
+    Int index = min(lane + first, Int(b, groups.count));
+    ends.push_back(Int(b, load(offsets.at(index, 4), b.getI32Type(), 4)));
+  }
+  Int before(b, 0);
+  for (auto [i, end] : llvm::enumerate(ends)) {
+    Bool exists = lane + (static_cast<int64_t>(i) * 32 + 1) < groups.count + 1;
+    before = before + countOnes(ballot(exists & (end < at + 1)));
+  }
+  return before;
 }
 
 Int Kernel::getWeightRow(const Int &at, int64_t wave) const {
@@ -264,7 +219,7 @@ void Kernel::bring() {
       forScaleRows([&](const Shared &to, const Global &from) {
         copyBulk(to, from, Int(b, blocks * 4), barrier);
       });
-    if (frame.getShape().earlyLaunch)
+    if (frame.getShape().earlyLaunch && isSettled())
       waitDependencies(b);
     if (tile.tokens == 1)
       bringRow(Int(b, 0));
@@ -277,21 +232,24 @@ void Kernel::bring() {
 
 /// Calls `body(to, from)` for each row of the weight's scales.
 void Kernel::forScaleRows(llvm::function_ref<void(const Shared &, const Global &)> body) const {
-  int64_t last = llvm::divideCeil(problem.weightRows, 128) - 1;
+  int64_t rows = llvm::divideCeil(problem.weightRows, 128);
   for (int64_t wave = 0; wave < waves; ++wave)
     for (int64_t i = 0; i < scaleRows; ++i) {
-      Int from = min((firstRows[wave] >> 7) + i, Int(b, last));
+      Int from = min((firstRows[wave] >> 7) + i, Int(b, rows - 1));
+      if (problem.groups)
+        from = from + group * rows;
       body(weightScales + (wave * scaleRows + i) * blocks * 4,
            frame.getSlot(problem.wScales).at(from, blocks * 4));
     }
 }
 
 void Kernel::bringRow(const Int &token) {
-  copyBulk(x + token * (problem.k + kPadding), frame.getSlot(problem.xCodes).at(token, problem.k),
-           Int(b, problem.k), barrier);
+  copyBulk(x + token * (problem.k + kPadding),
+           frame.getSlot(problem.xCodes).at(xRow + token, problem.k), Int(b, problem.k), barrier);
   if (bringsScales())
-    copyBulk(scales + token * (blocks * 4), frame.getSlot(problem.xScales).at(token, blocks * 4),
-             Int(b, blocks * 4), barrier);
+    copyBulk(scales + token * (blocks * 4),
+             frame.getSlot(problem.xScales).at(xRow + token, blocks * 4), Int(b, blocks * 4),
+             barrier);
 }
 
 /// All scales, by all threads; seen behind the next barrier of the block.
@@ -301,28 +259,58 @@ void Kernel::copyScales() {
             [&](Int i) { store(load(from + i * 4, b.getF32Type(), 4), to + i * 4, 4); });
   };
   forScaleRows([&](const Shared &to, const Global &from) { copy(to, from, Int(b, blocks)); });
-  if (frame.getShape().earlyLaunch)
+  if (frame.getShape().earlyLaunch && isSettled())
     waitDependencies(b);
-  copy(scales, frame.getSlot(problem.xScales), tokens * blocks);
+  copy(scales, frame.getSlot(problem.xScales).at(xRow, blocks * 4), tokens * blocks);
 }
 
 //===----------------------------------------------------------------------===//
 // The products
 //===----------------------------------------------------------------------===//
 
-/// Rows behind the last one repeat it.
-Kernel::Slot Kernel::loadWeights(const Int &turn) const {
-  Slot slot;
+/// Calls `body` with each 16 bytes of the lane. Rows behind the last one repeat it.
+void Kernel::forPieces(const Int &turn, llvm::function_ref<void(const Global &)> body) const {
   Int k = (turn * tile.kWarps + kWarp) * 128 + quad * 16;
+  Global matrix = frame.getSlot(problem.wCodes);
+  if (problem.groups)
+    matrix = matrix.at(group * problem.weightRows, problem.k);
   for (int64_t group = 0; group < groups; ++group) {
     int64_t wave = group / (warpRows / 8), inWave = group % (warpRows / 8);
     Int at = firstRows[wave] + rowWarp * warpRows + (row + 8 * inWave);
     if (problem.columns % tile.rows)
       at = min(at, Int(b, problem.weightRows - 1));
-    Global line = frame.getSlot(problem.wCodes).at(at, problem.k) + k;
+    Global line = matrix.at(at, problem.k) + k;
     for (int64_t half = 0; half < 2; ++half)
-      slot.push_back(loadStreaming(line + 64 * half));
+      body(line + 64 * half);
   }
+}
+
+Kernel::Slot Kernel::loadWeights(const Int &turn) const {
+  Slot slot;
+  forPieces(turn, [&](const Global &from) { slot.push_back(loadStreaming(from)); });
+  return slot;
+}
+
+/// Nobody else reads what a thread brings, so nobody is told.
+Shared Kernel::getPiece(const Int &buffer, int64_t index) const {
+  return ring +
+         (buffer * tile.getBufferBytes(waves) + thread * 16 + index * tile.getThreads() * 16);
+}
+
+/// Ends a group of copies, where there are none, too.
+void Kernel::copyWeights(const Int &turn, const Int &buffer) const {
+  ifThen(turn < turns, [&] {
+    int64_t index = 0;
+    forPieces(turn, [&](const Global &from) { copyStreaming(getPiece(buffer, index++), from); });
+  });
+  commitElements(b);
+}
+
+Kernel::Slot Kernel::takeWeights(const Int &buffer) const {
+  auto vector = mlir::VectorType::get(4, b.getI32Type());
+  Slot slot;
+  for (int64_t i = 0; i < 2 * groups; ++i)
+    slot.push_back(getElements(b, load(getPiece(buffer, i), vector, 16)));
   return slot;
 }
 
@@ -397,15 +385,43 @@ static Values flatten(llvm::ArrayRef<llvm::SmallVector<Values>> slots) {
   return flat;
 }
 
+/// With the first weights on their way.
+void Kernel::startProducts() {
+  if (frame.getShape().earlyLaunch && isSettled())
+    bring();
+  syncBlock(b); // the barrier is initialised
+  waitBarrier(barrier, Int(b, 0));
+}
+
+/// Walks over the warp's blocks of K with `buffers` of them in flight. A thread reads a piece
+/// before it asks for the next one in its place, in the same pipe: the copy writes when memory has
+/// answered.
+Values Kernel::runBufferedTurns() {
+  for (int64_t i = 0; i < tile.buffers; ++i)
+    copyWeights(Int(b, i), Int(b, i));
+  startProducts();
+  Values init(groups * sumsPerGroup(), constantFloat(b, 0));
+  init.push_back(Int(b, 0).value);
+  Values last =
+      forLoop(Int(b, 0), Int(b, turns), Int(b, 1), init, [&](Int turn, mlir::ValueRange carried) {
+        Int buffer(b, carried.back());
+        waitElements(b, tile.buffers - 1);
+        Slot weights = takeWeights(buffer);
+        Values sums = multiply(turn, weights, carried.drop_back());
+        copyWeights(turn + tile.buffers, buffer);
+        sums.push_back(select(buffer == tile.buffers - 1, Int(b, 0), buffer + 1).value);
+        return sums;
+      });
+  last.pop_back();
+  return last;
+}
+
 /// Walks over the warp's blocks of K with `steps` of them in flight.
 Values Kernel::runTurns() {
   llvm::SmallVector<Slot> slots;
   for (int64_t i = 0; i < tile.steps; ++i)
     slots.push_back(loadWeights(Int(b, i)));
-  if (frame.getShape().earlyLaunch)
-    bring();
-  syncBlock(b); // the barrier is initialised
-  waitBarrier(barrier, Int(b, 0));
+  startProducts();
   Values sums(groups * sumsPerGroup(), constantFloat(b, 0));
 
   size_t perSlot = groups * 2;
@@ -466,28 +482,40 @@ void Kernel::keepSums(mlir::ValueRange sums) const {
     keep();
 }
 
-/// Two columns of a token a thread, summed over the warps of K in order.
-void Kernel::finishColumns() const {
-  int64_t pairs = tile.rows / 2, width = waves * tile.rows;
+/// Of each wave, the sums of all warps of K, in order, of two columns.
+llvm::SmallVector<std::array<Value, 2>, 2> Kernel::addSums(const Int &token,
+                                                           const Int &inBlock) const {
   auto vector = mlir::VectorType::get(2, b.getF32Type());
+  llvm::SmallVector<std::array<Value, 2>, 2> sums;
+  for (int64_t wave = 0; wave < waves; ++wave) {
+    std::array<Value, 2> sum;
+    for (int64_t w = 0; w < tile.kWarps; ++w) {
+      Int place = (token + w * tile.tokens) * (waves * tile.rows) + inBlock + wave * tile.rows;
+      Values pair = getElements(b, load(partial + place * 4, vector, 8));
+      for (int64_t e : {0, 1})
+        sum[e] = w ? addFloat(b, sum[e], pair[e]) : pair[e];
+    }
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
+/// Two columns of a token a thread.
+void Kernel::finishColumns() const {
+  int64_t pairs = tile.rows / 2;
   forLoop(thread, Int(b, tile.tokens * pairs), Int(b, tile.getThreads()), [&](Int index) {
     Int token = index / pairs, inBlock = (index % pairs) * 2;
     Int at = column + inBlock;
-    ifThen((token < tokens) & (at < problem.columns), [&] {
-      llvm::SmallVector<std::array<Value, 2>, 2> sums;
-      for (int64_t wave = 0; wave < waves; ++wave) {
-        std::array<Value, 2> sum;
-        for (int64_t w = 0; w < tile.kWarps; ++w) {
-          Int place = (token + w * tile.tokens) * width + inBlock + wave * tile.rows;
-          Values pair = getElements(b, load(partial + place * 4, vector, 8));
-          for (int64_t e : {0, 1})
-            sum[e] = w ? addFloat(b, sum[e], pair[e]) : pair[e];
-        }
-        sums.push_back(sum);
-      }
-      epilogue.emitPair(token, at, sums);
-    });
+    ifThen((token < tokens) & (at < problem.columns) & hasGroup,
+           [&] { epilogue.emitPair(yRow + token, at, addSums(token, inBlock)); });
   });
+}
+
+/// Of the only token, by one warp.
+void Kernel::quantizeColumns() const {
+  Int inBlock = (lane & (tile.rows / 2 - 1)) * 2;
+  epilogue.emitQuantized(yRow, column + inBlock, addSums(Int(b, 0), inBlock),
+                         hasGroup & (lane < tile.rows / 2));
 }
 
 void moec::hopper::emitStreamingMatmul(KernelFrame &frame, const BlockScaledProblem &problem,

@@ -104,8 +104,11 @@ TileEpilogue::Pair TileEpilogue::compute(const Fragment &fragment, const Int &ro
 }
 
 void TileEpilogue::emitPair(const Int &row, const Int &column, llvm::ArrayRef<Pair> sums) const {
+  storePair(row, column, compute(row, column, sums));
+}
+
+void TileEpilogue::storePair(const Int &row, const Int &column, const Pair &pair) const {
   Builder &b = frame->b;
-  Pair pair = compute(row, column, sums);
   for (const auto &matrix : spec.stores) {
     Global line = frame->getSlot(matrix.slot).at(row, matrix.rowBytes);
     if (matrix.element == Element::Float32)
@@ -113,6 +116,28 @@ void TileEpilogue::emitPair(const Int &row, const Int &column, llvm::ArrayRef<Pa
     else
       store(packBFloat16(b, pair[0], pair[1]), line + column * 2, 4);
   }
+}
+
+void TileEpilogue::emitQuantized(const Int &row, const Int &column, llvm::ArrayRef<Pair> sums,
+                                 const Bool &exists) const {
+  Builder &b = frame->b;
+  Int lane = getThread(b) & 31;
+  Pair pair = compute(row, column, sums);
+  Value largest = findLargest({pair});
+  for (int64_t mask : {4, 8, 16})
+    largest = maxFloat(b, largest, shuffleXor(b, largest, mask));
+  if (maximum)
+    largest = maximum->exchange(Int(b, 0), lane, Int(b, 0), Values{largest, largest})[0];
+  const auto &to = *spec.quantized;
+  Value scale = divideFloat(b, largest, constantFloat(b, 448));
+  Global scales = frame->getSlot(to.scales).at(row, to.scaleBytes) + (column >> 7) * 4;
+  Value codes = packE4M3(b, divideFloat(b, pair[0], scale), divideFloat(b, pair[1], scale));
+  Global code = frame->getSlot(to.codes).at(row, to.codeBytes) + column;
+  ifThen(exists & ((column & 127) == 0), [&] { store(scale, scales, 4); });
+  ifThen(exists, [&] {
+    storePair(row, column, pair);
+    store(codes, code, 2);
+  });
 }
 
 TileEpilogue::Pair TileEpilogue::loadPair(const Global &line, Element element, const Int &column,

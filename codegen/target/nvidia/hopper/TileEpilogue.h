@@ -67,6 +67,10 @@ public:
   /// Two neighbouring results at [row, column], both inside: `sums` are those of each column wave.
   /// Nothing is quantized.
   void emitPair(const Int &row, const Int &column, llvm::ArrayRef<std::array<Value, 2>> sums) const;
+  /// The same, quantized: the block has one row of a tile, and its first warp all of its columns, a
+  /// power of two of lanes one behind the other. Nothing is stored where not `exists`.
+  void emitQuantized(const Int &row, const Int &column, llvm::ArrayRef<std::array<Value, 2>> sums,
+                     const Bool &exists) const;
   /// By all lanes, when all tiles are done.
   void finish(const Int &lane) const;
   /// Maps to prefetch.
@@ -80,6 +84,7 @@ private:
   /// f32.
   Pair loadPair(const Global &line, EpilogueSpec::Element element, const Int &column,
                 bool constant) const;
+  void storePair(const Int &row, const Int &column, const Pair &pair) const;
   void emitRow(const Fragment &fragment, int64_t rowWave, int64_t half, llvm::ArrayRef<Pair> row,
                Value largest) const;
   Value findLargest(llvm::ArrayRef<Pair> values) const;
