@@ -149,7 +149,8 @@ public:
   /// Where groups begin: then their weights come before the wait, if rows need no list.
   SmallVector<int64_t> getEarlyArguments(kern::KernelOp kernel) const override {
     MatmulKernel read = readKernel(kernel);
-    if (!read.problem.groups || read.problem.isGathered())
+    // Who draws tiles counts where the launch before may count, too.
+    if (!read.problem.groups || read.problem.isGathered() || kernel.getSchedule()->get("tickets"))
       return {};
     SmallVector<codegen::Slot> slots = codegen::getSlots(kernel);
     return {int64_t(slots[read.problem.groups->offsets].value)};
