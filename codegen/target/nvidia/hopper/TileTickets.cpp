@@ -1,5 +1,7 @@
 #include "codegen/target/nvidia/hopper/TileTickets.h"
 
+#include "codegen/target/nvidia/hopper/GridBarrier.h"
+
 using namespace moec::hopper;
 
 // Who is ahead needs the next tile's index while others have not taken their last.
@@ -28,11 +30,5 @@ Int TileTickets::take(const Int &turn) const {
   return next;
 }
 
-void TileTickets::finish() const {
-  Global done = counters + 4;
-  Int before = atomicAdd(done, Int(b, 1));
-  ifThen(before == getNumBlocks(b) - 1, [&] {
-    store(Int(b, 0).value, counters, 4);
-    store(Int(b, 0).value, done, 4);
-  });
-}
+// The second counter is of blocks that have ended, as a barrier's.
+void TileTickets::finish() const { GridBarrier(counters).finish(); }
