@@ -3,6 +3,8 @@
 // ever shuffled.
 #include "codegen/target/nvidia/hopper/StreamingMatmul.h"
 
+#include "codegen/target/nvidia/hopper/StreamingSums.h"
+
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -40,13 +42,13 @@ public:
       : frame(frame), b(frame.b), problem(problem), tile(tile), spec(spec),
         epilogue(frame, spec, getParts(tile), problem.getRows()), blocks(problem.k / 128),
         waves(spec.gated ? 2 : 1), warpRows(tile.rows / tile.rowWarps),
-        groups(waves * warpRows / 8), turns(blocks / tile.kWarps),
+        octets(waves * warpRows / 8), turns(blocks / tile.kWarps),
         scaleRows(tile.countScaleRows()) {}
 
   void emit();
 
 private:
-  using Slot = llvm::SmallVector<Values>; // a block of K: [group][half] four registers
+  using Slot = llvm::SmallVector<Values>; // a block of K: [octet][half] four registers
 
   void allocate();
   void findPlace();
@@ -67,17 +69,13 @@ private:
   Shared getPiece(const Int &buffer, int64_t index) const;
   Values multiply(const Int &turn, const Slot &weights, mlir::ValueRange sums) const;
   Values loadScales(const Int &turn) const;
-  Values getScale(mlir::ValueRange loaded, int64_t group) const;
+  Values getScale(mlir::ValueRange loaded, int64_t octet) const;
   Values runTurns();
   Values runBufferedTurns();
   void startProducts();
 
-  void keepSums(mlir::ValueRange sums) const;
   void finishColumns() const;
   void quantizeColumns() const;
-  llvm::SmallVector<std::array<Value, 2>, 2> addSums(const Int &token, const Int &inBlock) const;
-
-  int64_t sumsPerGroup() const { return tile.tokens == 1 ? 2 : 4; }
   Int getWeightRow(const Int &column, int64_t wave) const;
 
   KernelFrame &frame;
@@ -89,11 +87,12 @@ private:
   int64_t blocks;    // of K
   int64_t waves;     // 2: gates and what they gate
   int64_t warpRows;  // weight rows of a warp, of each wave
-  int64_t groups;    // of 8 weight rows, of a warp
+  int64_t octets;    // of 8 weight rows, of a warp
   int64_t turns;     // blocks of K of a warp
   int64_t scaleRows; // of the weight, of each wave
 
-  Shared barrier, weightScales, scales, x, partial, ring;
+  Shared barrier, weightScales, scales, x, ring;
+  std::optional<StreamingSums> partial;
   Int thread, lane, row, quad; // the lane's row of both operands, and its 16 bytes of each 64
   Int rowWarp, kWarp;
   Int column; // the block's first
@@ -129,7 +128,7 @@ void Kernel::emit() {
   if (!early || !isSettled()) // otherwise they would queue behind the weights
     bring();
   Values sums = tile.buffers ? runBufferedTurns() : runTurns();
-  keepSums(sums);
+  partial->keep({row, quad, rowWarp, kWarp}, sums);
   syncBlock(b);
   if (early) // the kernel before may still read what this one writes
     waitDependencies(b);
@@ -146,7 +145,7 @@ void Kernel::allocate() {
   weightScales = frame.allocate(waves * scaleRows * blocks * 4, 16);
   scales = frame.allocate(tile.tokens * blocks * 4, 16);
   x = frame.allocate(tile.tokens * (problem.k + kPadding), 128);
-  partial = frame.allocate(tile.kWarps * tile.tokens * waves * tile.rows * 4, 16);
+  partial.emplace(frame, tile, waves);
   if (tile.buffers)
     ring = frame.allocate(tile.buffers * tile.getBufferBytes(waves), 128);
 }
@@ -274,8 +273,8 @@ void Kernel::forPieces(const Int &turn, llvm::function_ref<void(const Global &)>
   Global matrix = frame.getSlot(problem.wCodes);
   if (problem.groups)
     matrix = matrix.at(group * problem.weightRows, problem.k);
-  for (int64_t group = 0; group < groups; ++group) {
-    int64_t wave = group / (warpRows / 8), inWave = group % (warpRows / 8);
+  for (int64_t octet = 0; octet < octets; ++octet) {
+    int64_t wave = octet / (warpRows / 8), inWave = octet % (warpRows / 8);
     Int at = firstRows[wave] + rowWarp * warpRows + (row + 8 * inWave);
     if (problem.columns % tile.rows)
       at = min(at, Int(b, problem.weightRows - 1));
@@ -309,7 +308,7 @@ void Kernel::copyWeights(const Int &turn, const Int &buffer) const {
 Kernel::Slot Kernel::takeWeights(const Int &buffer) const {
   auto vector = mlir::VectorType::get(4, b.getI32Type());
   Slot slot;
-  for (int64_t i = 0; i < 2 * groups; ++i)
+  for (int64_t i = 0; i < 2 * octets; ++i)
     slot.push_back(getElements(b, load(getPiece(buffer, i), vector, 16)));
   return slot;
 }
@@ -332,9 +331,9 @@ Values Kernel::loadScales(const Int &turn) const {
   return loaded;
 }
 
-/// The scale of group `group`'s rows.
-Values Kernel::getScale(mlir::ValueRange loaded, int64_t group) const {
-  int64_t wave = group / (warpRows / 8), inWave = group % (warpRows / 8);
+/// The scale of rows `octet`.
+Values Kernel::getScale(mlir::ValueRange loaded, int64_t octet) const {
+  int64_t wave = octet / (warpRows / 8), inWave = octet % (warpRows / 8);
   if (scaleRows == 1)
     return {loaded[wave]};
   Int first = firstRows[wave] + rowWarp * warpRows;
@@ -358,21 +357,22 @@ Values Kernel::multiply(const Int &turn, const Slot &weights, mlir::ValueRange s
   Values loaded = loadScales(turn);
   Value zero = Int(b, 0).value;
   Values result;
-  for (int64_t group = 0; group < groups; ++group) {
+  for (int64_t octet = 0; octet < octets; ++octet) {
     Values product(4, constantFloat(b, 0));
     for (int64_t half = 0; half < 2; ++half)
       for (int64_t q = 0; q < 4; q += 2) {
         auto word = [&](int64_t h, int64_t i) {
           return h < halves ? codes[2 * h + half][i] : zero;
         };
-        const Values &w = weights[2 * group + half];
+        const Values &w = weights[2 * octet + half];
         product = multiplyWarp(b, {word(0, q), word(1, q), word(0, q + 1), word(1, q + 1)},
                                {w[q], w[q + 1]}, product);
       }
-    Value scale = getScale(loaded, group).front();
-    for (int64_t i = 0; i < sumsPerGroup(); ++i)
-      result.push_back(fma(b, product[i], multiplyFloat(b, factors[i / 2], scale),
-                           sums[group * sumsPerGroup() + i]));
+    Value scale = getScale(loaded, octet).front();
+    int64_t values = partial->getValuesPerOctet();
+    for (int64_t i = 0; i < values; ++i)
+      result.push_back(
+          fma(b, product[i], multiplyFloat(b, factors[i / 2], scale), sums[octet * values + i]));
   }
   return result;
 }
@@ -400,7 +400,7 @@ Values Kernel::runBufferedTurns() {
   for (int64_t i = 0; i < tile.buffers; ++i)
     copyWeights(Int(b, i), Int(b, i));
   startProducts();
-  Values init(groups * sumsPerGroup(), constantFloat(b, 0));
+  Values init(partial->countValues(), constantFloat(b, 0));
   init.push_back(Int(b, 0).value);
   Values last =
       forLoop(Int(b, 0), Int(b, turns), Int(b, 1), init, [&](Int turn, mlir::ValueRange carried) {
@@ -422,9 +422,9 @@ Values Kernel::runTurns() {
   for (int64_t i = 0; i < tile.steps; ++i)
     slots.push_back(loadWeights(Int(b, i)));
   startProducts();
-  Values sums(groups * sumsPerGroup(), constantFloat(b, 0));
+  Values sums(partial->countValues(), constantFloat(b, 0));
 
-  size_t perSlot = groups * 2;
+  size_t perSlot = octets * 2;
   auto unflatten = [&](mlir::ValueRange flat, int64_t step) {
     Slot slot;
     for (size_t i = 0; i < perSlot; ++i)
@@ -460,46 +460,6 @@ Values Kernel::runTurns() {
 // The results
 //===----------------------------------------------------------------------===//
 
-/// partial[warp of K][token][wave][row of the block]
-void Kernel::keepSums(mlir::ValueRange sums) const {
-  int64_t width = waves * tile.rows;
-  auto keep = [&] {
-    Int token = tile.tokens == 1 ? Int(b, 0) : row;
-    Shared line =
-        partial + ((kWarp * tile.tokens + token) * width + rowWarp * warpRows + quad * 2) * 4;
-    for (int64_t group = 0; group < groups; ++group) {
-      int64_t wave = group / (warpRows / 8), inWave = group % (warpRows / 8);
-      for (int64_t h = 0; h < sumsPerGroup() / 2; ++h) {
-        int64_t at = group * sumsPerGroup() + 2 * h;
-        store(makeVector(b, {sums[at], sums[at + 1]}),
-              line + (8 * h * width + wave * tile.rows + 8 * inWave) * 4, 8);
-      }
-    }
-  };
-  if (tile.tokens == 1)
-    ifThen(row == 0, keep);
-  else
-    keep();
-}
-
-/// Of each wave, the sums of all warps of K, in order, of two columns.
-llvm::SmallVector<std::array<Value, 2>, 2> Kernel::addSums(const Int &token,
-                                                           const Int &inBlock) const {
-  auto vector = mlir::VectorType::get(2, b.getF32Type());
-  llvm::SmallVector<std::array<Value, 2>, 2> sums;
-  for (int64_t wave = 0; wave < waves; ++wave) {
-    std::array<Value, 2> sum;
-    for (int64_t w = 0; w < tile.kWarps; ++w) {
-      Int place = (token + w * tile.tokens) * (waves * tile.rows) + inBlock + wave * tile.rows;
-      Values pair = getElements(b, load(partial + place * 4, vector, 8));
-      for (int64_t e : {0, 1})
-        sum[e] = w ? addFloat(b, sum[e], pair[e]) : pair[e];
-    }
-    sums.push_back(sum);
-  }
-  return sums;
-}
-
 /// Two columns of a token a thread.
 void Kernel::finishColumns() const {
   int64_t pairs = tile.rows / 2;
@@ -507,14 +467,14 @@ void Kernel::finishColumns() const {
     Int token = index / pairs, inBlock = (index % pairs) * 2;
     Int at = column + inBlock;
     ifThen((token < tokens) & (at < problem.columns) & hasGroup,
-           [&] { epilogue.emitPair(yRow + token, at, addSums(token, inBlock)); });
+           [&] { epilogue.emitPair(yRow + token, at, partial->add(token, inBlock)); });
   });
 }
 
 /// Of the only token, by one warp.
 void Kernel::quantizeColumns() const {
   Int inBlock = (lane & (tile.rows / 2 - 1)) * 2;
-  epilogue.emitQuantized(yRow, column + inBlock, addSums(Int(b, 0), inBlock),
+  epilogue.emitQuantized(yRow, column + inBlock, partial->add(Int(b, 0), inBlock),
                          hasGroup & (lane < tile.rows / 2));
 }
 
