@@ -75,7 +75,9 @@ inline uint32_t weightOf(float logit, float largest, float factor) {
     power = power * rest + kSeries[k];
   uint32_t exponent = (std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kRounder) + 157)
                       << 23;
-  return uint32_t(int32_t(power * std::bit_cast<float>(exponent) + 0.5f));
+  // As devices round it: the number is positive, and a tie's side is theirs, too.
+  float rounded = power * std::bit_cast<float>(exponent) + 0.5f;
+  return uint32_t(int32_t(rounded));
 }
 
 /// floor(sum * fraction / 2^32), or with `up` the next integer above what has a rest.
@@ -175,9 +177,11 @@ int32_t Sampler::choose(std::span<const float> logits, const TokenChoice &choice
   for (const Candidate &c : candidates)
     total += c.weight;
   uint64_t target = shareOf(total, choice.random);
-  for (const Candidate &c : candidates)
-    if ((sum += c.weight) > target)
+  for (const Candidate &c : candidates) {
+    sum += c.weight;
+    if (sum > target)
       return c.id;
+  }
   return candidates.back().id;
 }
 

@@ -88,12 +88,15 @@ std::string localTime(int64_t now, const CallArguments &args) {
   if (format.size() > 256)
     templateError(args.line, "function 'strftime_now': a format of " +
                                  std::to_string(format.size()) + " bytes, at most 256");
-  for (size_t i = 0; i < format.size(); ++i)
-    if (format[i] == '%' &&
-        (++i == format.size() || known.find(format[i]) == std::string_view::npos))
+  for (size_t i = 0; i < format.size(); ++i) {
+    if (format[i] != '%')
+      continue;
+    ++i; // what the sign says
+    if (i == format.size() || known.find(format[i]) == std::string_view::npos)
       templateError(args.line,
                     "function 'strftime_now': format '" + format +
                         "' is not supported; supported after '%': " + std::string(known));
+  }
   std::time_t time = std::time_t(now);
   std::tm parts{};
   if (!localtime_r(&time, &parts))
