@@ -24,6 +24,10 @@ struct BlockScaledProblem {
   std::optional<RowGroups> groups; // wCodes and wScales have as many matrices
 
   bool isGathered() const { return groups && groups->rows; }
+  /// In one matrix of the weight.
+  Int getWeightRow(const Int &column, int64_t wave) const {
+    return getWaveRow(column, wave, columns, interleave);
+  }
   /// Why the kernel cannot do it, or nothing.
   std::optional<std::string> refuse() const;
   Extent getRows() const { return Extent::of(rowsDim, rowsMultiplier); }

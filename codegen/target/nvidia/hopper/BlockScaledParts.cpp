@@ -114,22 +114,15 @@ void BlockScaledParts::waitForLaunch() const {
     waitDependencies(b);
 }
 
-Int BlockScaledParts::getWeightRow(const Int &column, int64_t wave) const {
-  if (problem.interleave)
-    return (column / problem.interleave) * (tile.columnWaves * problem.interleave) +
-           column % problem.interleave + wave * problem.interleave;
-  return column + wave * problem.columns;
-}
-
 Int BlockScaledParts::getBoxRow(const TilePlace &place, int64_t wave) const {
-  Int row = getWeightRow(place.column, wave);
+  Int row = problem.getWeightRow(place.column, wave);
   return problem.groups ? row + place.group * problem.weightRows : row;
 }
 
 WeightScales BlockScaledParts::getWeightScales(const TilePlace &place) const {
   llvm::SmallVector<Int, 2> rows;
   for (int64_t wave = 0; wave < tile.columnWaves; ++wave)
-    rows.push_back(getWeightRow(place.column, wave));
+    rows.push_back(problem.getWeightRow(place.column, wave));
   return WeightScales(b, {problem.weightRows, blocks, tile.columns}, place.group, rows);
 }
 

@@ -40,9 +40,7 @@ public:
   /// they come with x's.
   bool fetchesWeightScales() const { return problem.groups.has_value(); }
 
-  /// In the tile's matrix of the weight.
-  Int getWeightRow(const Int &column, int64_t wave) const;
-  /// In all matrices of the weight, one behind the other.
+  /// A tile's first weight row, in all matrices one behind the other.
   Int getBoxRow(const TilePlace &place, int64_t wave) const;
   WeightScales getWeightScales(const TilePlace &place) const;
   /// This block's part of the cluster's tile; `turn`: tiles that the block had before.

@@ -18,10 +18,7 @@ std::optional<std::string> DenseProblem::refuse() const {
 }
 
 Int DenseProblem::getWeightRow(const TilePlace &place, int64_t wave) const {
-  const Int &column = place.column;
-  Int row = interleave
-                ? (column / interleave) * (2 * interleave) + column % interleave + wave * interleave
-                : column + wave * columns;
+  Int row = getWaveRow(place.column, wave, columns, interleave);
   return groups ? row + place.group * weightRows : row;
 }
 

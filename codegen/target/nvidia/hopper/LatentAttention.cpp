@@ -16,18 +16,13 @@ namespace {
 /// Warpgroups behind those that compute: of quantized rows one that widens, then the producer's.
 /// Registers of a thread: all that there are, 3 * 168 or 4 * 128.
 struct Roles {
-  explicit Roles(const LatentProblem &problem) {
-    if (problem.quantizedCache)
-      *this = {3, 208, 40, 56};
+  int64_t producer; // warpgroup
+  unsigned consumerRegisters, widenerRegisters, producerRegisters;
+
+  static Roles get(const LatentProblem &problem) {
+    return problem.quantizedCache ? Roles{kConsumers + 1, 208, 40, 56}
+                                  : Roles{kConsumers, 224, 0, 56};
   }
-  Roles(int64_t producer, unsigned consumerRegisters, unsigned widenerRegisters,
-        unsigned producerRegisters)
-      : producer(producer), consumerRegisters(consumerRegisters),
-        widenerRegisters(widenerRegisters), producerRegisters(producerRegisters) {}
-
-  int64_t producer = kConsumers; // warpgroup
-  unsigned consumerRegisters = 224, widenerRegisters = 0, producerRegisters = 56;
-
   int64_t getThreads() const { return 128 * (producer + 1); }
 };
 } // namespace
@@ -83,7 +78,7 @@ std::vector<LatentTile> moec::hopper::getLatentTiles(const LatentProblem &proble
 
 LaunchShape moec::hopper::getLaunchShape(const LatentProblem &problem, const LatentTile &tile) {
   LaunchShape shape;
-  shape.threads = Roles(problem).getThreads();
+  shape.threads = Roles::get(problem).getThreads();
   LatentSizes sizes(problem, tile);
   shape.maxBlocks = sizes.workers * sizes.parts;
   shape.earlyLaunch = true;
@@ -95,7 +90,7 @@ void moec::hopper::emitLatentAttention(KernelFrame &frame, const LatentProblem &
                                        const LatentTile &tile) {
   Builder &b = frame.b;
   LatentParts parts(frame, problem, tile);
-  Roles roles(problem);
+  Roles roles = Roles::get(problem);
   Int thread = getThread(b), warpgroup = thread >> 7;
   ifThen(thread == 0, [&] {
     parts.memory.initBarriers();

@@ -7,9 +7,9 @@
 // A block has 64 query rows: 64 heads of a token, or several tokens of one sequence (TokenTiles).
 // Two warpgroups have columns 0..255 and 256..511 of the result; the first computes the scores of
 // even blocks of cached rows, the second those of odd ones, so that the softmax of one runs beside
-// the products of the other. A third brings the operands, of quantized rows by way of its
-// registers. Ranges of the context are shared out by ContextPlan, and what belongs together is
-// added by SplitSums in the same launch.
+// the products of the other. The last one brings the operands; of quantized rows one before it
+// makes bf16 (LatentWidener). Ranges of the context are shared out by ContextPlan, and what belongs
+// together is added by SplitSums in the same launch.
 #pragma once
 
 #include "codegen/target/nvidia/hopper/ContextPlan.h"

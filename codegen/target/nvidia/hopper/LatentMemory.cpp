@@ -8,17 +8,15 @@ static constexpr int64_t kWarps = 4, kAllWarps = 8;
 LatentMemory::LatentMemory(KernelFrame &frame, bool widens)
     : buffers(frame.allocate(2 * kBlockBytes, 1024)), queries(frame.allocate(kBlockBytes, 1024)),
       weights(frame.allocate(kRows * 128 + 128 * 16)), pieces(frame.allocate(kPiecesBytes, 16)),
-      barriers(frame.allocate(widens ? kCodes + kEmpty : kCodes, 8)), widens(widens) {}
+      barriers(frame.allocate(getBarrierBytes(widens), 8)), widens(widens) {}
 
 void LatentMemory::initBarriers() const {
-  for (int64_t offset = 0; offset < (widens ? kCodes + kEmpty : kCodes); offset += 8) {
+  for (int64_t offset = 0; offset < getBarrierBytes(widens); offset += 8) {
     bool isFull = offset < kEmpty, isEmpty = !isFull && offset < kQueriesFull;
     bool isRope = offset % (8 * kGroups) == 8 * static_cast<int64_t>(BoxGroup::Rope);
-    int64_t count = isEmpty                       ? kWarps
-                    : offset == kQueriesEmpty     ? kAllWarps
-                    : isFull && widens && !isRope ? kWarps
-                                                  : 1;
-    initBarrier(barriers + offset, count);
+    bool isWidened = widens && isFull && !isRope; // by the warps of one warpgroup
+    bool ofWarps = isEmpty || isWidened;
+    initBarrier(barriers + offset, ofWarps ? kWarps : offset == kQueriesEmpty ? kAllWarps : 1);
   }
 }
 

@@ -63,6 +63,7 @@ public:
 private:
   bool widens;
 
+  static int64_t getBarrierBytes(bool widens) { return widens ? kCodes + kEmpty : kCodes; }
   static int64_t getOffset(int64_t buffer, BoxGroup group) {
     return 8 * (buffer * kGroups + static_cast<int64_t>(group));
   }

@@ -55,6 +55,15 @@ double MatmulSize::countRowTiles(int64_t rows) const {
   return getActiveGroups() * (inGroup <= 0.75 ? 1 : inGroup + 0.5);
 }
 
+static double countTiles(const MatmulTile &tile, const MatmulSize &size) {
+  return size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
+}
+
+/// Tiles of a block, one behind the other.
+static double countTurns(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
+  return std::ceil(countTiles(tile, size) * tile.split / workers);
+}
+
 // What was measured on one multiprocessor and on all, microseconds a block of K (docs/performance).
 static double estimateBlock(const MatmulTile &tile, double busy) {
   double x = tile.getBroughtRows() * 128.0, weight = tile.getTileColumns() * 128.0;
@@ -75,8 +84,7 @@ static bool isMeasuredApart(const MatmulSize &size) {
 
 static double estimateFewRows(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
   double columns = tile.getTileColumns();
-  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
-  double turns = std::ceil(tiles * tile.split / workers);
+  double tiles = countTiles(tile, size), turns = countTurns(tile, size, workers);
   double busy = std::min<double>(tiles * tile.split, workers);
   double x = tile.getBroughtRows() * 128.0, weight = columns * 128;
   double own = 0.027 + x / 142e3 + weight / 294e3, shared = (x + weight) * busy / 13e6;
@@ -92,11 +100,6 @@ static double estimateFewRows(const MatmulTile &tile, const MatmulSize &size, in
   if (tile.columns % 32) // results leave in short pieces
     finish += 0.45 * tile.rows / 64;
   return std::max(compute, memory) + finish;
-}
-
-static double countTurns(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
-  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
-  return std::ceil(tiles * tile.split / workers);
 }
 
 /// Whether tiles of a group's other rows, which begin side by side, come to read its weights at
@@ -117,8 +120,7 @@ static double countReads(const MatmulTile &tile, const MatmulSize &size, int64_t
 double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size, int64_t workers) {
   if (isMeasuredApart(size))
     return estimateFewRows(tile, size, workers);
-  double tiles = size.countRowTiles(tile.rows) * llvm::divideCeil(size.n, tile.columns);
-  double turns = countTurns(tile, size, workers);
+  double tiles = countTiles(tile, size), turns = countTurns(tile, size, workers);
   double busy = std::min<double>(tiles * tile.split, workers);
   double blocks = size.k / 128.0 / tile.split;
   double finish = size.groups ? tile.rows * tile.getTileColumns() / 16384.0 : 1;
@@ -143,9 +145,11 @@ double moec::hopper::estimateCost(const MatmulTile &tile, const MatmulSize &size
 
 /// Whether weights would be read again, and that would be felt.
 static bool gainsByTickets(MatmulTile tile, const MatmulSize &size, int64_t workers) {
-  double settled = estimateCost(tile, size, workers);
+  if (tile.rows == 64 || tile.getCluster() > 1)
+    return false;
+  double without = estimateCost(tile, size, workers);
   tile.tickets = 1;
-  return tile.rows > 64 && tile.getCluster() == 1 && estimateCost(tile, size, workers) < settled;
+  return estimateCost(tile, size, workers) < without;
 }
 
 /// As many stages as fit, and buffers for stores where results may leave so.

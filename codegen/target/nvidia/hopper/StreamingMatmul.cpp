@@ -76,7 +76,6 @@ private:
 
   void finishColumns() const;
   void quantizeColumns() const;
-  Int getWeightRow(const Int &column, int64_t wave) const;
 
   KernelFrame &frame;
   Builder &b;
@@ -162,7 +161,7 @@ void Kernel::findPlace() {
   xRow = yRow;
   hasGroup = Int(b, 0) == 0;
   for (int64_t wave = 0; wave < waves; ++wave)
-    firstRows.push_back(getWeightRow(column, wave));
+    firstRows.push_back(problem.getWeightRow(column, wave));
 }
 
 /// A row behind the last group's has no product; it is computed with another's matrix, and not
@@ -193,13 +192,6 @@ Int Kernel::countGroupsBefore(const Int &at) const {
     before = before + countOnes(ballot(exists & (end < at + 1)));
   }
   return before;
-}
-
-Int Kernel::getWeightRow(const Int &at, int64_t wave) const {
-  if (problem.interleave)
-    return (at / problem.interleave) * (waves * problem.interleave) + at % problem.interleave +
-           wave * problem.interleave;
-  return at + wave * problem.columns;
 }
 
 //===----------------------------------------------------------------------===//

@@ -38,13 +38,13 @@ static int64_t countTurns(const StreamingTile &tile, const MatmulSize &size) {
 /// Registers a thread needs, roughly: sums, scales, and the weights of the turn that is computed
 /// and, without buffers, of the one that is on its way.
 static int64_t countRegisters(const StreamingTile &tile, const MatmulSize &size) {
-  int64_t groups = tile.rows / (8 * tile.rowWarps) * size.columnWaves;
+  int64_t octets = tile.rows / (8 * tile.rowWarps) * size.columnWaves;
   int64_t sums = tile.tokens == 1 ? 2 : 4;
   if (tile.buffers)
-    return groups * (sums + 8 + 2) + 40;
+    return octets * (sums + 8 + 2) + 40;
   int64_t turns = llvm::divideCeil(countTurns(tile, size), tile.steps);
   int64_t weights = 8 * tile.steps * std::min<int64_t>(turns, 2);
-  int64_t count = groups * (sums + weights + 2) + (tile.tokens == 1 ? 34 : 36);
+  int64_t count = octets * (sums + weights + 2) + (tile.tokens == 1 ? 34 : 36);
   // Longer loops over the few instructions of one token are unrolled further.
   return tile.tokens == 1 && turns > 2 ? count * 115 / 100 : count;
 }

@@ -7,6 +7,12 @@ using namespace moec::hopper;
 static constexpr int64_t kWarp = 32;
 static constexpr int64_t kEntryBytes = 8;
 
+Int moec::hopper::getWaveRow(const Int &column, int64_t wave, int64_t columns, int64_t interleave) {
+  if (!interleave)
+    return column + wave * columns;
+  return (column / interleave) * (2 * interleave) + column % interleave + wave * interleave;
+}
+
 TileOrder::TileOrder(KernelFrame &frame, const MatmulTile &tile, int64_t columns,
                      const std::optional<RowGroups> &groups)
     : frame(&frame), tile(tile), width(tile.columns * tile.parts),

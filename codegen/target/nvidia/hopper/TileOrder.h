@@ -29,6 +29,10 @@ struct TilePlace {
   Int turn;        // tiles that the block had before this one
 };
 
+/// The weight row of column `column` of wave `wave`: rows of gates come first, `columns` of them,
+/// or in turn with what they gate in runs of `interleave`.
+Int getWaveRow(const Int &column, int64_t wave, int64_t columns, int64_t interleave);
+
 class TileOrder {
 public:
   /// Tiles of `tile` over `columns` columns of a wave; one of them is a whole cluster's.
